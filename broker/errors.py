@@ -1,0 +1,195 @@
+"""Every error the broker raises on purpose.
+
+BrokerError
+  ConfigError            the environment is wrong: lists every problem at once
+  UserError              a person can fix it; the message is shown, the code helps support
+    ConnectDenied        consent refused at the provider
+    LoginRejected        the provider refused what was typed
+    AddressRefused       an address that we do not connect to
+    AttemptOver          a connect attempt that expired, was used, or belongs to another browser
+  InvalidFields          field-level problems of an API call (422)
+  NotFound               unknown, or not this caller's
+  Forbidden              known, but not allowed
+  EditConflict           changed at the provider since we read it
+  TooManyRequests        a caller over its limit
+  ProviderError          carries provider, operation and status; never a body
+    RateLimited          carries retry_after
+    ProviderUnavailable  5xx, timeout, connection lost, unreadable transport
+    AuthorizationLost    the provider clearly refuses the credential
+    PermissionMissing    the credential works but lacks a permission
+    CursorExpired        the cursor is no longer good: read everything again
+    CalendarGone         deleted at the provider, or no longer shared
+    ProtocolError        an answer we cannot read
+    ConfigurationRefused the provider refuses *us* (client id, secret): an operator's problem
+  MassDelete             a pass would remove more than it may without asking again
+  LeaseLost              another worker owns this task now; write nothing
+  SealBroken             ciphertext, key or place is wrong
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+
+class BrokerError(Exception):
+    """Root of the tree."""
+
+
+class ConfigError(BrokerError):
+    """The environment is wrong; *problems* lists each with the way to mend it."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class UserError(BrokerError):
+    """A person can do something about it.
+
+    *code* is a stable reason code: pages choose their words by it and support finds it.
+    """
+
+    def __init__(self, code: str, message: str = "") -> None:
+        super().__init__(message or code)
+        self.code = code
+
+
+class ConnectDenied(UserError):
+    """The person, or the provider on their behalf, said no."""
+
+
+class LoginRejected(UserError):
+    """The provider refused the login that was typed."""
+
+
+class AddressRefused(UserError):
+    """The address is private, malformed or otherwise not one that we connect to."""
+
+
+class AttemptOver(UserError):
+    """The connect attempt expired, was used before, or began in another browser."""
+
+
+class InvalidFields(BrokerError):
+    """Field-level problems: field name to (key, description) pairs.
+
+    Keys are those of the partner API's 422 answers, for example `errors.required`.
+    """
+
+    def __init__(self, problems: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+        super().__init__(", ".join(problems))
+        self.problems = {field: list(entries) for field, entries in problems.items()}
+
+
+class NotFound(BrokerError):
+    """Unknown here, or not this caller's to know."""
+
+
+class Forbidden(BrokerError):
+    """Known, but this caller may not."""
+
+
+class EditConflict(BrokerError):
+    """The resource changed at the provider since we read it (HTTP 412)."""
+
+
+class TooManyRequests(BrokerError):
+    """The caller is over its limit; *retry_after* says when to come back."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__("too many requests")
+        self.retry_after = retry_after
+
+
+class ProviderError(BrokerError):
+    """A remote call failed. Carries where and how, never what was in the answer."""
+
+    reason = "provider_error"
+
+    def __init__(
+        self, provider: str, operation: str, status: int | None = None, *, detail: str = ""
+    ) -> None:
+        parts = [provider, operation, str(status) if status else "", detail]
+        super().__init__(" ".join(part for part in parts if part))
+        self.provider = provider
+        self.operation = operation
+        self.status = status
+        self.detail = detail
+
+
+class RateLimited(ProviderError):
+    """The provider asks us to wait; *retry_after* is None when it does not say how long."""
+
+    reason = "rate_limited"
+
+    def __init__(
+        self,
+        provider: str,
+        operation: str,
+        status: int | None = None,
+        *,
+        retry_after: timedelta | None = None,
+        detail: str = "",
+    ) -> None:
+        super().__init__(provider, operation, status, detail=detail)
+        self.retry_after = retry_after
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider does not answer, answers 5xx, or the transport broke."""
+
+    reason = "provider_unavailable"
+
+
+class AuthorizationLost(ProviderError):
+    """A clear refusal of the credential: the person must connect again."""
+
+    reason = "authorization_lost"
+
+
+class PermissionMissing(ProviderError):
+    """The credential is good but does not cover this call."""
+
+    reason = "permission_missing"
+
+
+class CursorExpired(ProviderError):
+    """The cursor is no longer valid: start again from nothing."""
+
+    reason = "cursor_expired"
+
+
+class CalendarGone(ProviderError):
+    """The calendar was deleted or is no longer shared with this login."""
+
+    reason = "calendar_gone"
+
+
+class ProtocolError(ProviderError):
+    """An answer we cannot read: a fault of ours or theirs, never a reason to delete."""
+
+    reason = "unreadable_answer"
+
+
+class ConfigurationRefused(ProviderError):
+    """The provider refuses this installation, not the person: an operator must act."""
+
+    reason = "configuration_refused"
+
+
+class MassDelete(BrokerError):
+    """A pass would remove *removed* of *held* events without having asked twice."""
+
+    def __init__(self, removed: int, held: int) -> None:
+        super().__init__(f"{removed} of {held} events would be removed")
+        self.removed = removed
+        self.held = held
+
+
+class LeaseLost(BrokerError):
+    """Another worker owns this task now; nothing may be written."""
+
+
+class SealBroken(BrokerError):
+    """A sealed value does not open: wrong key, wrong place, or changed bytes."""

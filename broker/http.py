@@ -1,0 +1,246 @@
+"""The one place for outgoing HTTP: deadlines, byte caps, addresses, redirects, step trace.
+
+Every call has a deadline for the whole of it, a cap on the body, no redirects unless asked,
+no cookies, no environment proxies and no credentials from files. For addresses that outsiders
+chose (`guarded=True`) only https on usual ports is spoken, and the address really connected to
+must be public: the check is made on the resolved address that the socket then uses, so a name
+that changes its mind between check and connect gains nothing.
+
+What is traced and raised names hosts and steps; never headers, bodies, queries or secrets.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import msgspec
+import requests
+from requests.adapters import BaseAdapter, HTTPAdapter
+from urllib3.exceptions import DecodeError, HTTPError, IncompleteRead, ReadTimeoutError
+
+from broker.addresses import AddressPolicy, GuardedAdapter
+from broker.clock import Clock
+from broker.errors import AddressRefused, ProtocolError, ProviderUnavailable
+
+log = logging.getLogger(__name__)
+
+BODY_CAP_BYTES = 50 * 1024 * 1024
+DEADLINE = timedelta(seconds=60)
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 20.0
+USER_AGENT = "Calbroker/0.1 (gzip)"
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+_CHUNK_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to make. *operation* is the name used in errors and traces.
+
+    *guarded* marks an address that an outsider chose. *redirects* is how many hops may be
+    followed; *may_follow(from_url, to_url)* then decides each (None: same host only).
+    """
+
+    provider: str
+    operation: str
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    params: Mapping[str, Any] | None = field(default=None, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    auth: tuple[str, str] | None = field(default=None, repr=False)
+    deadline: timedelta = DEADLINE
+    cap_bytes: int = BODY_CAP_BYTES
+    guarded: bool = False
+    redirects: int = 0
+    may_follow: Callable[[str, str], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. *url* is the address that answered, after redirects."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    url: str
+
+    def json(self, provider: str, operation: str) -> Any:
+        """Decode a JSON body. Raises ProtocolError when it is not JSON."""
+        try:
+            return msgspec.json.decode(self.body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ProtocolError(provider, operation, self.status, detail="not JSON") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the trace: what was tried where, and how it ended. Carries no secret."""
+
+    operation: str
+    host: str
+    outcome: str
+    milliseconds: int
+
+
+class Http:
+    """Makes calls. *mounts* replaces the wire for URL prefixes, for tests."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        policy: AddressPolicy | None = None,
+        proxy_url: str | None = None,
+        ca_file: str | None = None,
+        mounts: Mapping[str, BaseAdapter] | None = None,
+    ) -> None:
+        self.clock = clock
+        self.policy = policy or AddressPolicy()
+        self.trace: list[Step] | None = None
+        self._plain = self._session(HTTPAdapter(pool_maxsize=16), proxy_url, ca_file, mounts)
+        self._guarded = self._session(
+            GuardedAdapter(self.policy, through_proxy=bool(proxy_url)), proxy_url, ca_file, mounts
+        )
+
+    @staticmethod
+    def _session(
+        adapter: BaseAdapter,
+        proxy_url: str | None,
+        ca_file: str | None,
+        mounts: Mapping[str, BaseAdapter] | None,
+    ) -> requests.Session:
+        session = requests.Session()
+        session.trust_env = False
+        session.cookies.set_policy(_NoCookies())
+        session.verify = ca_file or True
+        if proxy_url:
+            session.proxies = {"http": proxy_url, "https": proxy_url}
+        for prefix in ("https://", "http://"):
+            session.mount(prefix, adapter)
+        for prefix, mounted in (mounts or {}).items():
+            session.mount(prefix, mounted)
+        return session
+
+    def traced(self, steps: list[Step]) -> Http:
+        """Give a view of this Http whose calls are also written to *steps*."""
+        view = object.__new__(Http)
+        view.__dict__.update(self.__dict__)
+        view.trace = steps
+        return view
+
+    def call(self, call: Call) -> Answer:
+        """Make one call and give the whole answer, whatever its status.
+
+        Raises ProviderUnavailable when the transport fails, the deadline passes or the body
+        is over its cap; AddressRefused when the address is not one to connect to.
+        """
+        started = self.clock.monotonic()
+        outcome = "refused"
+        try:
+            answer = self._follow(call, started)
+            outcome = str(answer.status)
+            return answer
+        except ProviderUnavailable as error:
+            outcome = error.detail
+            raise
+        finally:
+            self._note(call, outcome, started)
+
+    def _follow(self, call: Call, started: float) -> Answer:
+        url, method, hops = call.url, call.method, 0
+        while True:
+            answer = self._once(call, method, url, started, first=hops == 0)
+            location = answer.headers.get("Location", "")
+            if answer.status not in REDIRECT_STATUSES or not call.redirects or not location:
+                return answer
+            target = urljoin(url, location)
+            hops += 1
+            if hops > call.redirects:
+                raise ProviderUnavailable(
+                    call.provider, call.operation, answer.status, detail="redirect loop"
+                )
+            may_follow = call.may_follow or same_origin
+            if not may_follow(url, target):
+                raise AddressRefused("redirect_refused")
+            url = target
+
+    def _once(self, call: Call, method: str, url: str, started: float, *, first: bool) -> Answer:
+        if call.guarded:
+            self.policy.check_url(url)
+        session = self._guarded if call.guarded else self._plain
+        try:
+            response = session.request(
+                method,
+                url,
+                params=call.params if first else None,
+                data=call.body,
+                headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", **call.headers},
+                auth=call.auth,
+                timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+                allow_redirects=False,
+                stream=True,
+            )
+            with response:
+                body = b"".join(self._chunks(call, response, started))
+        except AddressRefused:
+            raise
+        except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
+            raise ProviderUnavailable(call.provider, call.operation, detail=_kind(error)) from None
+        return Answer(response.status_code, response.headers, body, url)
+
+    def _chunks(self, call: Call, response: requests.Response, started: float) -> Iterator[bytes]:
+        limit, size = call.deadline.total_seconds(), 0
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+            size += len(chunk)
+            if size > call.cap_bytes:
+                raise ProviderUnavailable(
+                    call.provider, call.operation, response.status_code, detail="body too large"
+                )
+            if self.clock.monotonic() - started > limit:
+                raise ProviderUnavailable(
+                    call.provider, call.operation, response.status_code, detail="too slow"
+                )
+            yield chunk
+
+    def _note(self, call: Call, outcome: str, started: float) -> None:
+        spent_ms = round((self.clock.monotonic() - started) * 1000)
+        host = urlsplit(call.url).hostname or ""
+        log.debug(
+            "called provider",
+            extra={"provider": call.provider, "operation": call.operation, "ms": spent_ms},
+        )
+        if self.trace is not None:
+            self.trace.append(Step(call.operation, host, outcome, spent_ms))
+
+
+def same_origin(from_url: str, to_url: str) -> bool:
+    """Tell whether a redirect stays with the same scheme, host and port."""
+    left, right = urlsplit(from_url), urlsplit(to_url)
+    return (left.scheme, left.hostname, left.port) == (right.scheme, right.hostname, right.port)
+
+
+def _kind(error: Exception) -> str:
+    """Name a transport failure without quoting it: messages hold addresses and queries."""
+    kinds: tuple[tuple[type[Exception], str], ...] = (
+        (requests.exceptions.SSLError, "certificate not trusted"),
+        (requests.exceptions.ConnectTimeout, "no connection in time"),
+        (requests.exceptions.Timeout, "no answer in time"),
+        (requests.exceptions.ChunkedEncodingError, "connection lost"),
+        (ReadTimeoutError, "no answer in time"),
+        (IncompleteRead, "connection lost"),
+        (DecodeError, "body damaged"),
+    )
+    return next((name for kind, name in kinds if isinstance(error, kind)), "no connection")
+
+
+class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignore[name-defined,misc]
+    """Refuses every cookie: a login must never ride on another's session."""
+
+    def set_ok(self, cookie: object, request: object) -> bool:
+        return False

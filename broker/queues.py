@@ -1,0 +1,73 @@
+"""The queue that makes due tasks happen now. It carries task ids and nothing else.
+
+Redis may lose everything at any moment: what must happen is in the database, and the clock
+queues it again.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Protocol
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+log = logging.getLogger(__name__)
+
+RUN_TASK = "broker.jobs.run_task"
+JOB_TIMEOUT_S = 600
+QUEUE_NAME = "calbroker"
+
+
+class TaskQueue(Protocol):
+    """Where services announce tasks after their commit."""
+
+    def announce(self, task_ids: list[str]) -> None:
+        """Make these tasks run soon. May fail silently: the clock comes by."""
+        ...
+
+
+class RqQueue:
+    """Tasks through RQ, JSON only (pickle in Redis would be code execution)."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._queue = Queue(
+            QUEUE_NAME,
+            connection=redis,
+            serializer=JSONSerializer,
+            default_timeout=JOB_TIMEOUT_S,
+        )
+
+    def announce(self, task_ids: list[str]) -> None:
+        """Enqueue each task; a Redis that is away is logged, not raised."""
+        if not task_ids:
+            return
+        jobs: list[Any] = [
+            Queue.prepare_data(
+                RUN_TASK, (task_id,), timeout=JOB_TIMEOUT_S, result_ttl=0, failure_ttl=3600
+            )
+            for task_id in task_ids
+        ]
+        try:
+            self._queue.enqueue_many(jobs)
+        except RedisError:
+            log.warning("queue is away", extra={"tasks": len(task_ids)})
+
+
+class ListQueue:
+    """Remembers what was announced, for tests that run tasks by hand."""
+
+    def __init__(self) -> None:
+        self.announced: list[str] = []
+
+    def announce(self, task_ids: list[str]) -> None:
+        """Remember the ids."""
+        self.announced.extend(task_ids)
+
+    def take(self) -> list[str]:
+        """Give what was announced since, each once, in order."""
+        taken = list(dict.fromkeys(self.announced))
+        self.announced.clear()
+        return taken

@@ -1,0 +1,1 @@
+"""Planning, expanding and applying what a provider said."""
