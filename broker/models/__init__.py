@@ -1,0 +1,38 @@
+"""Tables, by noun. Models hold no logic and never commit."""
+
+from broker.models.account import Account, Profile
+from broker.models.application import Application, ApplicationSecret, RedirectUri
+from broker.models.audit import AuditEntry, KeyCanary
+from broker.models.base import Base, db, prepare_engine, reading, transaction
+from broker.models.calendar import Calendar, Event, Occurrence
+from broker.models.connection import Connection, Revocation, Subscription
+from broker.models.oauth import AccessToken, AuthorizationCode, ConnectAttempt, Grant, RefreshToken
+from broker.models.task import Heartbeat, Task
+
+__all__ = [
+    "AccessToken",
+    "Account",
+    "Application",
+    "ApplicationSecret",
+    "AuditEntry",
+    "AuthorizationCode",
+    "Base",
+    "Calendar",
+    "ConnectAttempt",
+    "Connection",
+    "Event",
+    "Grant",
+    "Heartbeat",
+    "KeyCanary",
+    "Occurrence",
+    "Profile",
+    "RedirectUri",
+    "RefreshToken",
+    "Revocation",
+    "Subscription",
+    "Task",
+    "db",
+    "prepare_engine",
+    "reading",
+    "transaction",
+]
