@@ -1,0 +1,135 @@
+"""What a provider is.
+
+`Provider` (one per process) knows how to connect; `CalendarClient` is one credential's view.
+What only some can do is a capability of its own: ask with `isinstance`.
+
+A provider gets its Http, Clock and settings in its constructor and nothing else, keeps no
+state between calls, never touches database, queue, Flask or environment, hides paging, and
+raises only ProviderError kinds, ConnectDenied, LoginRejected, AddressRefused, EditConflict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol, runtime_checkable
+
+from broker.domain import (
+    AuthorizationAttempt,
+    Authorized,
+    Changes,
+    Credential,
+    Login,
+    Notification,
+    OAuthCredential,
+    OpenedSubscription,
+    PasswordCredential,
+    RemoteAccount,
+    RemoteCalendar,
+    Window,
+)
+
+
+class CalendarClient(Protocol):
+    """One credential's view of its calendars."""
+
+    def calendars(self) -> list[RemoteCalendar]:
+        """List every calendar of the login that can hold events."""
+        ...
+
+    def changes(self, calendar_id: str, cursor: str | None, window: Window) -> Iterator[Changes]:
+        """Yield pages of what changed since *cursor*, or everything in *window* when None.
+
+        Raises CursorExpired, before the first page is yielded or between pages.
+        """
+        ...
+
+
+class Provider(Protocol):
+    """A calendar service."""
+
+    slug: str
+    """Stored in rows and shown in addresses: never renamed."""
+    label: str
+    """The name people know."""
+    provider_name: str
+    """The partner API's `provider_name`."""
+
+    def client(self, credential: Credential) -> CalendarClient:
+        """Give the view of one credential."""
+        ...
+
+
+@runtime_checkable
+class OAuthProvider(Provider, Protocol):
+    """Connects by sending the person to the provider (RFC 6749 section 4.1)."""
+
+    issuers: frozenset[str]
+    """What `iss` may say in its callback, where it says anything (RFC 9207)."""
+
+    def authorization_url(self, attempt: AuthorizationAttempt) -> str:
+        """Build the address where the person consents. Pure."""
+        ...
+
+    def exchange(self, code: str, attempt: AuthorizationAttempt) -> Authorized:
+        """Trade a code for tokens and verify the id_token.
+
+        Raises PermissionMissing when a scope that *attempt*'s mode needs was not granted.
+        """
+        ...
+
+    def refresh(self, credential: OAuthCredential) -> OAuthCredential:
+        """Trade the refresh token for a new access token (RFC 6749 section 6).
+
+        Keeps the old refresh token when no new one comes. Raises AuthorizationLost when the
+        grant is gone.
+        """
+        ...
+
+    def revoke(self, credential: OAuthCredential) -> None:
+        """Give the grant back (RFC 7009). A grant already gone is a success."""
+        ...
+
+    def refusal(self, error: str) -> str:
+        """Turn the `error` of a callback into a reason code that pages have words for."""
+        ...
+
+
+@runtime_checkable
+class PasswordProvider(Provider, Protocol):
+    """Connects with a user name and password that the person types."""
+
+    def verify(self, login: Login) -> tuple[PasswordCredential, RemoteAccount]:
+        """Prove the login with at most one refused attempt.
+
+        Raises LoginRejected, AddressRefused, or a ProviderError that names the step.
+        """
+        ...
+
+
+@runtime_checkable
+class PushProvider(Provider, Protocol):
+    """Tells us about changes by calling back."""
+
+    def open_subscription(
+        self,
+        client: CalendarClient,
+        calendar_id: str,
+        *,
+        subscription_id: str,
+        callback_url: str,
+        secret: str,
+    ) -> OpenedSubscription | None:
+        """Ask for notifications; None when this calendar has none, ever."""
+        ...
+
+    def close_subscription(
+        self, client: CalendarClient, *, subscription_id: str, resource_id: str
+    ) -> None:
+        """Stop notifications. A subscription already gone is a success."""
+        ...
+
+    def read_notification(
+        self, subscription_id: str, headers: Mapping[str, str], body: bytes
+    ) -> Notification | None:
+        """Read what a message claims; None when it is not one of theirs. Pure."""
+        ...

@@ -1,0 +1,40 @@
+"""What every service works with: its first argument."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+from redis import Redis
+
+from broker.clock import Clock
+from broker.crypto import Vault
+from broker.http import Http
+from broker.oauth_server.server import OAuthServer
+from broker.providers.base import Provider
+from broker.queues import TaskQueue
+from broker.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The parts of a running broker, wired once in `create_app`.
+
+    *providers* maps slugs to the providers that are configured. *redis* is for counters only.
+    """
+
+    settings: Settings
+    clock: Clock
+    vault: Vault
+    http: Http
+    queue: TaskQueue
+    redis: Redis
+    providers: Mapping[str, Provider]
+    oauth: OAuthServer
+
+
+def current_runtime() -> Runtime:
+    """Give the runtime of the app that handles this request, job or command."""
+    return cast(Runtime, current_app.extensions["calbroker"])
