@@ -1,0 +1,1 @@
+"""Stand-ins for the outside world that run on this machine; `broker/` never imports them."""

@@ -1,0 +1,88 @@
+"""Calendar API answers that are refused, cut, slow, huge or unreadable, as a fault asks."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable, Iterator
+
+from flask import Response, current_app
+
+from .errors import ApiError, bad_credentials
+from .faults import Active, Faults
+
+_OVERSIZED = 62 * 1024 * 1024
+_CHUNK = b"x" * 65_536
+_DRIPS = 10
+
+_REFUSALS: dict[str, Callable[[], ApiError]] = {
+    "throttled_429": lambda: _limit(429, "rateLimitExceeded", "Rate Limit Exceeded", "2"),
+    "throttled_403": lambda: _limit(403, "rateLimitExceeded", "Rate Limit Exceeded"),
+    "quota_403": lambda: _limit(403, "quotaExceeded", "Calendar usage limits exceeded."),
+    "server_error_500": lambda: ApiError(500, "backendError", "Backend Error"),
+    "unavailable_503": lambda: ApiError(503, "backendError", "Backend Error"),
+    "revoked_grant": bad_credentials,
+}
+_HTML = (
+    "<!DOCTYPE html>\n<html lang=en>\n<title>Error 502 (Server Error)!!1</title>\n"
+    "<p><b>502.</b> <ins>That's an error.</ins>\n"
+    "<p>The server encountered a temporary error and could not complete your request.\n"
+)
+
+
+def _limit(status: int, reason: str, message: str, retry_after: str | None = None) -> ApiError:
+    headers = {"Retry-After": retry_after} if retry_after else {}
+    return ApiError(status, reason, message, domain="usageLimits", headers=headers)
+
+
+def before(faults: Faults, person: str) -> Response | None:
+    """Apply a fault that answers instead of the API. Raises ApiError for a refusal."""
+    found = faults.take(person, *_REFUSALS, "bad_gateway_502", "oversized_body")
+    if found is None:
+        return None
+    if found.fault == "bad_gateway_502":
+        return Response(_HTML, 502, content_type="text/html; charset=UTF-8")
+    if found.fault == "oversized_body":
+        return Response(_huge(), 200, content_type="application/json; charset=UTF-8")
+    raise _REFUSALS[found.fault]()
+
+
+def after(faults: Faults, person: str, answer: Response) -> Response:
+    """Apply a fault that spoils a good answer."""
+    found = faults.take(person, "slow", "truncated_body", "invalid_json")
+    if found is None:
+        return answer
+    body = answer.get_data()
+    if found.fault == "invalid_json":
+        answer.set_data(body[: max(1, len(body) // 2)])
+        return answer
+    chunks = _dripping(body, found) if found.fault == "slow" else _cut(body)
+    spoiled = Response(chunks, answer.status_code, answer.headers)
+    spoiled.headers["Content-Length"] = str(len(body))
+    return spoiled
+
+
+def _huge() -> Iterator[bytes]:
+    yield b'{"kind":"calendar#events","items":[],"description":"'
+    for _ in range(_OVERSIZED // len(_CHUNK)):
+        yield _CHUNK
+    yield b'"}'
+
+
+def _dripping(body: bytes, fault: Active) -> Iterator[bytes]:
+    pause_s = float(fault.params.get("seconds", 5)) / _DRIPS
+    sleep: Callable[[float], None] = current_app.config.get("SLEEP", time.sleep)
+
+    def drip() -> Iterator[bytes]:
+        size = max(1, -(-len(body) // _DRIPS))
+        for begin in range(0, len(body), size):
+            sleep(pause_s)
+            yield body[begin : begin + size]
+
+    return drip()
+
+
+def _cut(body: bytes) -> Iterator[bytes]:
+    """Yield half, then fail as a lost connection does: the server closes without a word."""
+    yield body[: len(body) // 2]
+    raise ConnectionResetError(errno.ECONNRESET, "cut by a fault")

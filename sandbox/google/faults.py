@@ -1,0 +1,102 @@
+"""Faults that scenarios switch on, for one person or for everybody (section 23)."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+FAULTS: dict[str, str] = {
+    "expired_sync_token": "Calendar: the sync token is no longer valid, 410 fullSyncRequired.",
+    "throttled_429": "Calendar: 429 rateLimitExceeded with Retry-After: 2.",
+    "throttled_403": "Calendar: 403 rateLimitExceeded.",
+    "quota_403": "Calendar: 403 quotaExceeded, the usage limits against abuse.",
+    "server_error_500": "Calendar: 500 backendError.",
+    "bad_gateway_502": "Calendar: 502 with a body of HTML.",
+    "unavailable_503": "Calendar: 503 backendError.",
+    "slow": "Calendar: the body drips for `seconds` (5).",
+    "truncated_body": "Calendar: the connection is cut half-way through the body.",
+    "oversized_body": "Calendar: a body of more than 60 MB.",
+    "invalid_json": "Calendar: 200 with JSON that stops in the middle.",
+    "empty_page": "Calendar: the first page of events is empty and has a next page.",
+    "out_of_order": "Calendar: exceptions come before their series.",
+    "dup_events": "Calendar: the last event of a page comes again on the next.",
+    "gone_calendar": "Calendar: 404 for `calendar`, or for every one but the primary.",
+    "lost_push": "Push: the notification is not sent.",
+    "dup_push": "Push: the notification is sent twice.",
+    "revoked_grant": "Sign-in is gone: invalid_grant on refresh, 401 at the API.",
+    "rotate_refresh": "Token: refreshing gives a new refresh token and the old one dies.",
+    "no_refresh_token": "Token: the code is exchanged without a refresh token.",
+    "partial_scopes": "Token: the calendar scopes are missing, as if no box was ticked.",
+    "invalid_client": "Token: 401 invalid_client.",
+    "refresh_500": "Token: 500 internal_failure on refresh.",
+    "needs_admin_approval": "Sign-in: Error 400 admin_policy_enforced, without a way back.",
+    "access_denied_redirect": "Sign-in: sent back with error=access_denied.",
+}
+"""Every fault by name, with what it does in one line."""
+
+
+@dataclass
+class Active:
+    """A fault that is on. `times` is how often it still applies; None means until cleared."""
+
+    person: str | None
+    fault: str
+    times: int | None
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+class Faults:
+    """The switchboard; `app.extensions["faults"]`. Safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._active: list[Active] = []
+
+    def set(self, person: str | None, fault: str, times: int | None = None, **params: Any) -> None:
+        """Switch a fault on for a person, None for everybody; it replaces the same one.
+
+        `times` counts applications. Raises ValueError when there is no such fault.
+        """
+        if fault not in FAULTS:
+            raise ValueError(f"no fault is called {fault!r}")
+        with self._lock:
+            self._active = [a for a in self._active if (a.person, a.fault) != (person, fault)]
+            if times is None or times > 0:
+                self._active.append(Active(person, fault, times, params))
+
+    def clear(self, person: str | None = None, fault: str | None = None) -> None:
+        """Switch off every fault, or only those of a person or of a name."""
+        with self._lock:
+            self._active = [
+                a
+                for a in self._active
+                if (person is not None and a.person != person)
+                or (fault is not None and a.fault != fault)
+            ]
+
+    def active(self) -> list[dict[str, Any]]:
+        """Return what is on: person, fault, times and params."""
+        with self._lock:
+            return [
+                {"person": a.person, "fault": a.fault, "times": a.times, **a.params}
+                for a in self._active
+            ]
+
+    def find(self, person: str | None, *names: str) -> Active | None:
+        """Return the first of the named faults that is on for the person, without using it up."""
+        with self._lock:
+            return next(
+                (a for a in self._active if a.fault in names and a.person in (None, person)), None
+            )
+
+    def take(self, person: str | None, *names: str) -> Active | None:
+        """Return the first of the named faults that is on, and count one application."""
+        found = self.find(person, *names)
+        if found is None or found.times is None:
+            return found
+        with self._lock:
+            found.times -= 1
+            if found.times <= 0 and found in self._active:
+                self._active.remove(found)
+        return found
