@@ -47,13 +47,17 @@ class AuthorizationCode(Base):
 
 
 class AccessToken(Base):
-    """An opaque bearer token (RFC 6750)."""
+    """An opaque bearer token (RFC 6750).
+
+    *scope* is set when a refresh asked for less than the grant has (RFC 6749 section 6).
+    """
 
     __tablename__ = "access_tokens"
 
     digest: Mapped[bytes] = mapped_column(primary_key=True)
     grant_id: Mapped[str] = mapped_column(ForeignKey("grants.id", ondelete="CASCADE"), index=True)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    scope: Mapped[str | None] = mapped_column(Text)
 
 
 class RefreshToken(Base):
