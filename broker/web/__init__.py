@@ -1,0 +1,1 @@
+"""Blueprints, one per audience: parse input, call one service, render or return."""
