@@ -1,0 +1,124 @@
+"""The frame that every page has: who asks, in which language, and the operator's links."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from flask import render_template, request
+from flask.typing import ResponseReturnValue
+
+from broker.web.colours import Accent, accent
+from broker.web.translations import LOCALES, current_locale, direction
+
+PRODUCT = "Calbroker"
+_LONGEST_NAME = 60
+_JOINERS = frozenset("\u200c\u200d")
+_SAFE_SCHEMES = frozenset({"", "http", "https", "mailto"})
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The partner application as pages show it. *accent_color* is `#rrggbb` or empty."""
+
+    name: str
+    url: str = ""
+    logo_url: str = ""
+    accent_color: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Legal:
+    """The operator's own pages; those that are set stand in the footer."""
+
+    privacy_url: str = ""
+    terms_url: str = ""
+    support_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sign:
+    """How the application looks on top of the card."""
+
+    name: str
+    initial: str
+    url: str
+    logo_url: str
+    accent: Accent | None
+
+
+def page(
+    template: str,
+    *,
+    title: str,
+    app: App | None,
+    legal: Legal | None,
+    status: int = 200,
+    **values: Any,
+) -> ResponseReturnValue:
+    """Fill in *template*, inside the frame that all pages have in common."""
+    locale = current_locale()
+    sign = _sign(app) if app else None
+    html = render_template(
+        template,
+        title=title,
+        app=sign,
+        site=sign.name if sign else PRODUCT,
+        product=PRODUCT,
+        legal=_shown(legal or Legal()),
+        locale=locale,
+        direction=direction(locale),
+        languages=_languages(locale),
+        **values,
+    )
+    return html, status
+
+
+def _sign(app: App) -> _Sign:
+    """Make the application presentable: what it says about itself is not to be trusted."""
+    name = plain(app.name)
+    return _Sign(
+        name=name,
+        initial=next((mark for mark in name if mark.isalnum()), "?").upper(),
+        url=safe(app.url),
+        logo_url=app.logo_url if app.logo_url.startswith("https://") else "",
+        accent=accent(app.accent_color),
+    )
+
+
+def plain(name: str) -> str:
+    """Take out what is invisible or turns the text around it, and bound the length."""
+    seen = "".join(
+        mark
+        for mark in " ".join(name.split())
+        if mark in _JOINERS or unicodedata.category(mark) not in {"Cc", "Cf", "Co", "Cs"}
+    )
+    return seen if len(seen) <= _LONGEST_NAME else f"{seen[: _LONGEST_NAME - 1].rstrip()}…"
+
+
+def safe(url: str) -> str:
+    """Give back an address that a link may have, or nothing (`javascript:` and its like)."""
+    try:
+        return url if urlsplit(url.strip()).scheme in _SAFE_SCHEMES else ""
+    except ValueError:
+        return ""
+
+
+def _shown(legal: Legal) -> Legal:
+    return Legal(safe(legal.privacy_url), safe(legal.terms_url), safe(legal.support_url))
+
+
+def _languages(current: str) -> list[tuple[str, str, str]]:
+    """Give each language with the address that shows this page in it.
+
+    The answer to a form, and a return from a provider, cannot be asked for again.
+    """
+    if request.method != "GET" or {"code", "error"} & set(request.args):
+        return []
+    kept = [item for item in request.args.items(multi=True) if item[0] != "locale"]
+    return [
+        (code, name, "" if code == current else f"?{urlencode([*kept, ('locale', code)])}")
+        for code, name in LOCALES.items()
+    ]

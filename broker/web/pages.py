@@ -1,0 +1,226 @@
+"""The pages: each function is given what to say and answers with the page that says it.
+
+The pages know nothing of the database, so that the page about its absence can be shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from flask import request
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+
+from broker.web.forms import VISIBLE_FIELDS, CalDavForm, CancelForm
+from broker.web.layout import App, Legal, page, plain, safe
+from broker.web.phrases import FACT_LABELS, Press, Words, phrases_for
+from broker.web.translations import _, with_locale
+from broker.web.words import known_code, words_for
+
+__all__ = ["App", "Choice", "Legal", "chooser", "link", "password", "problem", "reconnected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A row of the chooser."""
+
+    slug: str
+    label: str
+    note: str
+    href: str
+
+
+def chooser(
+    app: App, *, choices: list[Choice], cancel_url: str, legal: Legal | None = None
+) -> ResponseReturnValue:
+    """Show which calendars can be connected."""
+    return page(
+        "chooser.html",
+        title=_("Which calendar do you use?"),
+        app=app,
+        legal=legal,
+        choices=[replace(choice, href=with_locale(choice.href)) for choice in choices],
+        cancel_url=with_locale(cancel_url),
+        cancel_form=CancelForm(),
+    )
+
+
+def link(
+    app: App,
+    *,
+    provider_slug: str,
+    provider_label: str,
+    permissions: list[str],
+    action_url: str,
+    back_url: str,
+    cancel_url: str,
+    form: FlaskForm,
+    legal: Legal,
+    relink_for: str | None = None,
+    notice: str | None = None,
+    facts: Mapping[str, str] | None = None,
+) -> ResponseReturnValue:
+    """Show the page before a provider's own sign-in.
+
+    *notice* is the reason code of what went wrong the time before. *facts* are for an
+    administrator whose policy stops the person at the provider, where no page of ours can help.
+    """
+    return _form_page(
+        "link.html",
+        app,
+        form,
+        code=notice,
+        provider=(provider_slug, provider_label),
+        permissions=permissions,
+        urls=(action_url, back_url, cancel_url),
+        legal=legal,
+        relink_for=relink_for,
+        facts=facts,
+    )
+
+
+def password(
+    app: App,
+    *,
+    provider_slug: str,
+    provider_label: str,
+    permissions: list[str],
+    action_url: str,
+    back_url: str,
+    cancel_url: str,
+    form: CalDavForm,
+    legal: Legal,
+    relink_for: str | None = None,
+    problem: str | None = None,
+    facts: Mapping[str, str] | None = None,
+) -> ResponseReturnValue:
+    """Show the form for a server address, a user name and a password.
+
+    *problem* is the reason code of why the login did not work.
+    """
+    return _form_page(
+        "password.html",
+        app,
+        form,
+        code=problem,
+        provider=(provider_slug, provider_label),
+        permissions=permissions,
+        urls=(action_url, back_url, cancel_url),
+        legal=legal,
+        relink_for=relink_for,
+        facts=facts,
+    )
+
+
+def problem(
+    code: str,
+    *,
+    app: App | None = None,
+    status: int = 400,
+    retry_url: str | None = None,
+    other_url: str | None = None,
+    back_url: str | None = None,
+    facts: Mapping[str, str] | None = None,
+    legal: Legal | None = None,
+) -> ResponseReturnValue:
+    """Show what happened, whose move it is and what to press; *facts* are for IT."""
+    words = words_for(code)
+    ways = {Press.RETRY: retry_url, Press.OTHER: other_url, Press.BACK: back_url}
+    return page(
+        "problem.html",
+        status=status,
+        title=_(words.title),
+        app=app,
+        legal=legal,
+        words=words,
+        buttons=_buttons(words, ways, app),
+        facts=_facts(facts, code=code),
+        facts_open="client_id" in (facts or {}),
+    )
+
+
+def reconnected(app: App, *, legal: Legal | None = None) -> ResponseReturnValue:
+    """Show that a renewed connection works, when there is no page to go back to."""
+    title = _("Your calendar is connected again")
+    return page("reconnected.html", title=title, app=app, legal=legal)
+
+
+def _form_page(
+    template: str,
+    app: App,
+    form: FlaskForm,
+    *,
+    code: str | None,
+    provider: tuple[str, str],
+    urls: tuple[str, str, str],
+    relink_for: str | None,
+    legal: Legal,
+    facts: Mapping[str, str] | None,
+    permissions: list[str],
+) -> ResponseReturnValue:
+    slug, label = provider
+    phrases = phrases_for(slug)
+    heading = _(phrases.again if relink_for else phrases.heading) % {"provider": label}
+    words = words_for(code) if code else None
+    errors = {name: form.errors[name][0] for name in VISIBLE_FIELDS if form.errors.get(name)}
+    trouble = _trouble(words, errors)
+    return page(
+        template,
+        status=400 if trouble and request.method == "POST" else 200,
+        title=f"{trouble} · {heading}" if trouble else heading,
+        app=app,
+        legal=legal,
+        slug=slug,
+        label=label,
+        phrases=phrases,
+        heading=heading,
+        words=words,
+        errors=errors,
+        first=next(iter(errors), words.field if words else ""),
+        form=form,
+        permissions=permissions,
+        relink_for=relink_for,
+        action_url=with_locale(urls[0]),
+        back_url=with_locale(urls[1]),
+        cancel_url=with_locale(urls[2]),
+        cancel_form=CancelForm(),
+        facts=_facts(facts, code=code) if facts or code else [],
+    )
+
+
+def _trouble(words: Words | None, errors: Mapping[str, str]) -> str:
+    """Name what is wrong with a form, for the title of its page."""
+    if words:
+        return _(words.title)
+    if len(errors) > 1:
+        return _("Please check what is marked")
+    return _(next(iter(errors.values()), ""))
+
+
+def _buttons(
+    words: Words, ways: Mapping[Press, str | None], app: App | None
+) -> list[tuple[str, str]]:
+    """Give the ways on that exist, as label and address, the best first."""
+    labels = {
+        Press.RETRY: _("Try again"),
+        Press.OTHER: _("Choose another calendar"),
+        words.press: _(words.action),
+    }
+    back = _("Back to %(app)s") % {"app": plain(app.name)} if app else _("Go back")
+    labels[Press.BACK] = back
+    return [
+        (labels[way], with_locale(url))
+        for way in sorted(Press, key=lambda way: way is not words.press)
+        if (url := safe(ways[way] or ""))
+    ]
+
+
+def _facts(facts: Mapping[str, str] | None, *, code: str | None) -> list[tuple[str, str]]:
+    """Give what IT may want to copy, as label and value, the reason code first."""
+    found = {"code": known_code(code)} if code else {}
+    return [
+        (_(FACT_LABELS.get(name, name)), value)
+        for name, value in {**found, **(facts or {})}.items()
+        if value
+    ]

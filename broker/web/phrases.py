@@ -1,0 +1,86 @@
+"""The shapes that words come in, and what is said about each provider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from broker.web.translations import N_
+
+
+class Press(StrEnum):
+    """Which way on the main button of an error page leads."""
+
+    RETRY = "retry"
+    OTHER = "other"
+    BACK = "back"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is said about one reason code: the three parts of every error.
+
+    *happened* says what happened, *move* whose move it is, *action* what to press, and *press*
+    where that leads. *field* names the form field that the reason is about, if it is about one.
+    """
+
+    title: str
+    happened: str
+    move: str
+    action: str
+    press: Press
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """What is said about one provider; `%(provider)s` stands for its name."""
+
+    heading: str
+    again: str
+    next_step: str
+    button: str
+    busy: str
+
+
+_BY_SLUG = {
+    "google": Phrases(
+        heading=N_("Connect Google Calendar"),
+        again=N_("Connect Google Calendar again"),
+        next_step=N_(
+            "Google will ask you to sign in and to allow access. Tick the calendar boxes there."
+        ),
+        button=N_("Continue to Google"),
+        busy=N_("Opening Google…"),
+    ),
+    "caldav": Phrases(
+        heading=N_("Connect your calendar server"),
+        again=N_("Connect your calendar server again"),
+        next_step=N_("We sign in there once to find your calendars. This takes a few seconds."),
+        button=N_("Connect calendar"),
+        busy=N_("Looking for your calendars…"),
+    ),
+}
+_GENERIC = Phrases(
+    heading=N_("Connect %(provider)s"),
+    again=N_("Connect %(provider)s again"),
+    next_step=N_("%(provider)s will ask you to sign in and to allow access."),
+    button=N_("Continue to %(provider)s"),
+    busy=N_("Opening %(provider)s…"),
+)
+
+FACT_LABELS = {
+    "address": N_("Address"),
+    "client_id": N_("Client ID"),
+    "code": N_("Code"),
+    "host": N_("Server"),
+    "provider": N_("Calendar service"),
+    "reference": N_("Reference"),
+    "status": N_("Status"),
+    "time": N_("Time"),
+}
+
+
+def phrases_for(slug: str) -> Phrases:
+    """Give what is said about the provider *slug*."""
+    return _BY_SLUG.get(slug, _GENERIC)
