@@ -225,7 +225,7 @@ def import_event(store: Store, calendar: Calendar, body: Resource, *, creator: s
             return _save(
                 store, calendar, event_body.replaced(stored.resource, said), stored.resource
             )
-    plain = {k: v for k, v in body.items() if k not in ("id", "conferenceData")}
+    plain = {k: v for k, v in body.items() if k != "conferenceData"}
     return insert(store, calendar, plain, creator=creator, organizer=_organizer_of(body))
 
 

@@ -54,9 +54,7 @@ def list_events(caller: Caller, calendar_id: str) -> Resource:
     calendar, role = _open(caller, calendar_id)
     query = listing.parse(request.args)
     since, began, last = _where_to_begin(caller, calendar, query)
-    rows = listing.select(calendar, query, since=since, now=state().now())
-    if last:
-        rows = [row for row in rows if list(row[0]) > last]
+    rows = listing.select(calendar, query, since=since, now=state().now(), after=last)
     return _page(caller, calendar, role, query, rows, began=began, since=since, last=last)
 
 

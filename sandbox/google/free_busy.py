@@ -94,11 +94,16 @@ def busy_intervals(
 ) -> list[tuple[datetime, datetime]]:
     """Return merged busy time inside [begin, end), cut to it, in order."""
     args: MultiDict[str, Any] = MultiDict(
-        {"singleEvents": "true", "timeMin": begin.isoformat(), "timeMax": end.isoformat()}
+        {
+            "orderBy": "startTime",
+            "singleEvents": "true",
+            "timeMin": begin.isoformat(),
+            "timeMax": end.isoformat(),
+        }
     )
     spans = sorted(
         (max(begin, span[0]), min(end, span[1]))
-        for _, item in listing.select(calendar, listing.parse(args), since=0, now=now)
+        for _, item in listing.select(calendar, listing.parse(args), since=0, now=now, after=[])
         if blocks_time(item)
         for span in [[moment(item[name], calendar.time_zone) for name in ("start", "end")]]
     )

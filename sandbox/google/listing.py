@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
@@ -18,6 +19,7 @@ from .times import moment, parameter, zone
 
 DEFAULT_PAGE, LARGEST_PAGE = 250, 2500
 _HORIZON = timedelta(days=730)
+_SIDES = ("private", "shared")
 _FORBIDDEN = (
     "iCalUID",
     "orderBy",
@@ -29,6 +31,7 @@ _FORBIDDEN = (
     "updatedMin",
 )
 _NO_TOKEN = tuple(name for name in _FORBIDDEN if name not in ("timeMin", "timeMax"))
+_FILTERS = ("iCalUID", "q", "updatedMin", "eventTypes", *(f"{s}ExtendedProperty" for s in _SIDES))
 _FINGERPRINTED = (
     "singleEvents",
     "showDeleted",
@@ -158,17 +161,24 @@ def time_range_empty() -> ApiError:
 
 
 def select(
-    calendar: Calendar, query: Query, *, since: int, now: datetime
+    calendar: Calendar, query: Query, *, since: int, now: datetime, after: list[Any]
 ) -> list[tuple[Key, Resource]]:
-    """Return what matches with its sort key, in order. `since` is a change number; 0 is all."""
-    found = list(_matching(calendar, query, since=since, now=now))
+    """Return what matches with its sort key, in order: a page and one more, or all.
+
+    `since` is a change number, 0 for everything; `after` is the last key already given out.
+    """
+    last = tuple(after)
+    if query.order_by is None:
+        # Keys begin with the change number, so what was given out need not be looked at again.
+        passed = max(since, last[0] - 1) if last else since
+        found = _matching(calendar, query, since=passed, now=now)
+        return list(islice((row for row in found if row[0] > last), query.limit + 1))
+    found = _matching(calendar, query, since=since, now=now)
     if query.order_by == "startTime":
-        found = [(_start_key(item, calendar), item) for _, item in found]
-    elif query.order_by == "updated":
-        found = [((item["updated"], item["id"]), item) for _, item in found]
+        keyed = [(_start_key(item, calendar), item) for _, item in found]
     else:
-        return found
-    return sorted(found, key=lambda row: row[0])
+        keyed = [((item["updated"], item["id"]), item) for _, item in found]
+    return sorted((row for row in keyed if row[0] > last), key=lambda row: row[0])
 
 
 def _start_key(resource: Resource, calendar: Calendar) -> Key:
@@ -180,12 +190,13 @@ def _matching(
 ) -> Iterator[tuple[Key, Resource]]:
     low = int(query.time_min.timestamp()) if query.time_min else None
     high = int(query.time_max.timestamp()) if query.time_max else None
+    filtered = any(name in query.args for name in _FILTERS)
     for stored in _changed_after(calendar, since):
         if low is not None and stored.end_s <= low:
             continue
         if high is not None and stored.start_s >= high:
             continue
-        if not _passes(stored.resource, query):
+        if filtered and not _passes(stored.resource, query):
             continue
         if query.single_events and stored.resource.get("recurrence"):
             yield from _expanded(calendar, stored, query, now)
@@ -227,7 +238,7 @@ def _passes(resource: Resource, query: Query) -> bool:
         return False
     return all(
         _has_property(resource, side, pair)
-        for side in ("private", "shared")
+        for side in _SIDES
         for pair in args.getlist(f"{side}ExtendedProperty")
     )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from datetime import UTC, datetime, timedelta
 
-from .model import Calendar, Client, ListEntry, Person
+from .model import Calendar, Client, ListEntry, Person, Resource
 from .seed_events import personal_events, team_events
 from .state import GoogleState
 from .times import stamp
@@ -97,14 +98,20 @@ def _events(state: GoogleState, email: str) -> None:
     handle = state.person(email)
     now = state.now()
     colleague = _SHARES_WITH[email]
-    for fields in personal_events(now, handle.person, colleague):
+    for number, fields in enumerate(personal_events(now, handle.person, colleague)):
         add = handle.import_event if "organizer" in fields.body else handle.create_event
-        made = add(**fields.body)
+        made = add(**_identified(fields.body, email, number))
         for change in fields.afterwards:
             change(handle, made["id"])
-    for fields in team_events(now, handle.person):
-        handle.create_event(TEAM[email][0], **fields.body)
+    for number, fields in enumerate(team_events(now, handle.person)):
+        team = TEAM[email][0]
+        handle.create_event(team, **_identified(fields.body, team, number))
     _holidays(state, email, now)
+
+
+def _identified(body: Resource, home: str, number: int) -> Resource:
+    """Return the body with an id that is the same in every sowing."""
+    return {**body, "id": hashlib.sha256(f"{home} {number}".encode()).hexdigest()[:26]}
 
 
 def _holidays(state: GoogleState, email: str, now: datetime) -> None:
@@ -121,7 +128,7 @@ def _holidays(state: GoogleState, email: str, now: datetime) -> None:
                 calendar,
                 {
                     "kind": "calendar#event",
-                    "id": f"{year}{month:02}{day:02}holiday".replace("y", "").replace("i", "1"),
+                    "id": f"{year}{month:02}{day:02}free",
                     "status": "confirmed",
                     "htmlLink": "https://www.google.com/calendar/event?eid=holiday",
                     "created": state.next_updated(),
