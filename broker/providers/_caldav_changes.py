@@ -1,0 +1,292 @@
+"""What changed in one calendar: by sync token, by ctag, or by the list of etags.
+
+A cursor is `sync:` and a token (RFC 6578), `ctag:` and the collection's ctag, or `list:` and
+a digest of the window's etags, whichever is the best that the server has. While bodies that
+the server announced are not served yet, a cursor keeps its token and counts rounds:
+`sync+2:...`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from broker.domain import Changes, RemoteEvent, Window
+from broker.errors import CalendarGone, CursorExpired, ProtocolError, ProviderUnavailable
+from broker.providers._caldav import (
+    TOO_LARGE,
+    Dav,
+    calendar_multiget,
+    calendar_query,
+    is_token_refused,
+    propfind,
+    sync_collection,
+)
+from broker.providers._caldav_calendars import zone_of
+from broker.providers._ical import Source, read_object
+from broker.providers._multistatus import (
+    CALDAV,
+    CALENDAR_SERVER,
+    DAV,
+    Multistatus,
+    Resource,
+    key_of,
+    same_path,
+)
+
+BATCH = 50
+MAX_ROUNDS = 5
+MAX_PAGES = 1_000
+
+_CURSOR = re.compile(r"(sync|ctag|list)(?:\+(\d))?:(.+)", re.ASCII | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A cursor, read. *rounds* counts how often announced bodies were missing."""
+
+    kind: str
+    value: str
+    rounds: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.kind}{f'+{self.rounds}' if self.rounds else ''}:{self.value}"
+
+
+@dataclass(slots=True)
+class Fetched:
+    """What a multiget brought. *missing* were neither served nor said to be gone."""
+
+    events: list[RemoteEvent] = field(default_factory=list)
+    skipped: set[str] = field(default_factory=set)
+    empty: set[str] = field(default_factory=set)
+    missing: set[str] = field(default_factory=set)
+
+
+class Reader:
+    """One reading of one calendar."""
+
+    def __init__(self, dav: Dav, path: str, window: Window) -> None:
+        self.dav = dav
+        self.path = path
+        self.window = window
+        self._zone: str | None = None
+        self._zone_known = False
+
+    def changes(self, cursor: str | None) -> Iterator[Changes]:
+        """Yield what changed since *cursor*; everything in the window when None."""
+        if cursor is None:
+            yield from self._everything(self._state())
+            return
+        match = _CURSOR.fullmatch(cursor)
+        if match is None:
+            raise CursorExpired(self.dav.provider, "changes", detail="unknown cursor")
+        mark = Mark(match[1], match[3], int(match[2] or 0))
+        yield from {"sync": self._delta, "ctag": self._by_ctag, "list": self._by_list}[match[1]](
+            mark
+        )
+
+    def _delta(self, mark: Mark) -> Iterator[Changes]:
+        """Follow a sync token; the old one is kept while announced bodies are missing."""
+        token, missing = mark.value, False
+        for page in self._sync_pages(mark.value):
+            changed, deleted = self._members(page)
+            token = page.sync_token or token
+            for batch in _batches(changed):
+                fetched = self._fetch(batch)
+                missing = missing or bool(fetched.missing)
+                yield self._page(fetched, deleted=fetched.empty)
+            if deleted:
+                yield Changes((), deleted=frozenset(deleted), whole_series=True)
+        after = Mark("sync", token)
+        if missing and mark.rounds < MAX_ROUNDS:
+            after = Mark("sync", mark.value, mark.rounds + 1)
+        yield Changes((), cursor=str(after), whole_series=True, tzid=self._zone)
+
+    def _by_ctag(self, mark: Mark) -> Iterator[Changes]:
+        state = self._state()
+        if state.text(f"{CALENDAR_SERVER}getctag") == mark.value:
+            yield Changes((), cursor=str(mark), whole_series=True)
+            return
+        yield from self._everything(state)
+
+    def _by_list(self, mark: Mark) -> Iterator[Changes]:
+        listing = self._listing()
+        if _digest(listing) == mark.value:
+            yield Changes((), cursor=str(mark), whole_series=True)
+            return
+        yield from self._pages(listing, Mark("list", _digest(listing)))
+
+    def _everything(self, state: Resource) -> Iterator[Changes]:
+        """List the window, having noted first where to go on from.
+
+        What changes in between comes again with the cursor; noted afterwards it would be lost.
+        """
+        mark = self._mark(state)
+        listing = self._listing()
+        yield from self._pages(listing, mark or Mark("list", _digest(listing)))
+
+    def _pages(self, listing: dict[str, str], mark: Mark) -> Iterator[Changes]:
+        batches = _batches(list(listing)) or [[]]
+        for number, batch in enumerate(batches, 1):
+            fetched = self._fetch(batch) if batch else Fetched()
+            # Listed but not served yet: what we hold of it stays.
+            fetched.skipped |= fetched.missing
+            cursor = str(mark) if number == len(batches) else None
+            yield self._page(fetched, cursor=cursor, complete=True)
+
+    def _page(
+        self,
+        fetched: Fetched,
+        *,
+        deleted: set[str] | None = None,
+        cursor: str | None = None,
+        complete: bool = False,
+    ) -> Changes:
+        return Changes(
+            fetched.events,
+            deleted=frozenset(deleted or ()),
+            cursor=cursor,
+            complete=complete,
+            whole_series=True,
+            skipped=frozenset(fetched.skipped),
+            tzid=self._zone,
+        )
+
+    def _state(self) -> Resource:
+        """Read the calendar's marks and zone."""
+        names = ("d:sync-token", "cs:getctag", "c:calendar-timezone", "d:supported-report-set")
+        body = propfind("d:resourcetype", *names)
+        answer = self.dav.multistatus("calendar", "PROPFIND", self.path, body, depth=0)
+        state = next((i for i in answer.resources if same_path(i.href, self.path)), None)
+        if state is None or state.status in {404, 410}:
+            raise CalendarGone(self.dav.provider, "calendar", 207)
+        self._zone, self._zone_known = zone_of(state), True
+        return state
+
+    def _mark(self, state: Resource) -> Mark | None:
+        """Note where a later reading goes on from; None when only the list can tell."""
+        token = state.text(f"{DAV}sync-token")
+        if token is None and state.has(f"{DAV}supported-report-set", f"{DAV}sync-collection"):
+            answer = self.dav.send("sync", "REPORT", self.path, sync_collection(""), depth=0)
+            if answer.status == 207:
+                token = self.dav.read("sync", self.path, answer).sync_token
+        if token is not None:
+            return Mark("sync", token)
+        ctag = state.text(f"{CALENDAR_SERVER}getctag")
+        return Mark("ctag", ctag) if ctag is not None else None
+
+    def _sync_pages(self, token: str) -> Iterator[Multistatus]:
+        """Ask again while the server cuts its answers short (RFC 6578 section 3.6)."""
+        for _ in range(MAX_PAGES):
+            answer = self.dav.send("sync", "REPORT", self.path, sync_collection(token), depth=0)
+            if is_token_refused(answer):
+                raise CursorExpired(self.dav.provider, "sync", answer.status)
+            page = self.dav.read("sync", self.path, answer)
+            if page.sync_token is None:
+                raise ProtocolError(self.dav.provider, "sync", 207, detail="no sync token")
+            yield page
+            cut = any(i.status == 507 and same_path(i.href, self.path) for i in page.resources)
+            if not cut:
+                return
+            if page.sync_token == token:
+                break
+            token = page.sync_token
+        raise ProtocolError(self.dav.provider, "sync", 207, detail="truncated without end")
+
+    def _members(self, page: Multistatus) -> tuple[list[str], set[str]]:
+        """Tell changed members from removed ones; the calendar itself is neither."""
+        changed: dict[str, None] = {}
+        deleted: set[str] = set()
+        for item in page.resources:
+            if same_path(item.href, self.path) or item.href.endswith("/"):
+                continue
+            if item.status in {404, 410}:
+                deleted.add(item.href)
+            elif item.status in {None, 200}:
+                changed[item.href] = None
+        return list(changed), deleted - changed.keys()
+
+    def _listing(self) -> dict[str, str]:
+        """Give the etags of all objects in the window, by path."""
+        body = calendar_query(self.window)
+        answer = self.dav.multistatus("list", "REPORT", self.path, body, depth=1)
+        if any(item.status is not None and item.status >= 500 for item in answer.resources):
+            raise ProviderUnavailable(self.dav.provider, "list", 207, detail="list cut short")
+        return {
+            item.href: item.text(f"{DAV}getetag") or ""
+            for item in answer.resources
+            if item.status in {None, 200} and not same_path(item.href, self.path)
+        }
+
+    def _fetch(self, paths: Sequence[str]) -> Fetched:
+        """Fetch and read objects; an answer over the cap is asked for in halves."""
+        if not self._zone_known:
+            self._state()
+        body = calendar_multiget(paths)
+        try:
+            answer = self.dav.multistatus("fetch", "REPORT", self.path, body, depth=1)
+        except ProviderUnavailable as error:
+            if error.detail != TOO_LARGE:
+                raise
+            if len(paths) == 1:
+                return Fetched(skipped=set(paths))
+            left, right = (
+                self._fetch(half) for half in (paths[: len(paths) // 2], paths[len(paths) // 2 :])
+            )
+            return _joined(left, right)
+        return self._read(paths, answer)
+
+    def _read(self, paths: Sequence[str], answer: Multistatus) -> Fetched:
+        fetched, asked = Fetched(), {key_of(path): path for path in paths}
+        for item in answer.resources:
+            path = asked.get(key_of(item.href))
+            data = item.props.get(f"{CALDAV}calendar-data")
+            if path is None or (item.status not in {404, 410} and data is None):
+                continue
+            del asked[key_of(item.href)]
+            if data is None:
+                # Announced and gone already: the next round says whether for good.
+                continue
+            source = Source(
+                href=path,
+                etag=item.text(f"{DAV}getetag") or _fingerprint(data.text or ""),
+                text=data.text or "",
+                zone=self._zone or "UTC",
+                addresses=self._addresses(),
+            )
+            reading = read_object(source)
+            fetched.events += reading.events
+            fetched.skipped |= reading.skipped
+            if not reading.events and not reading.skipped:
+                fetched.empty.add(path)
+        fetched.missing = set(asked.values())
+        return fetched
+
+    def _addresses(self) -> frozenset[str]:
+        username = self.dav.credential.username.lower()
+        return frozenset({username} if "@" in username else ())
+
+
+def _batches(paths: list[str]) -> list[list[str]]:
+    return [paths[at : at + BATCH] for at in range(0, len(paths), BATCH)]
+
+
+def _joined(left: Fetched, right: Fetched) -> Fetched:
+    return Fetched(
+        left.events + right.events,
+        left.skipped | right.skipped,
+        left.empty | right.empty,
+        left.missing | right.missing,
+    )
+
+
+def _digest(listing: dict[str, str]) -> str:
+    lines = "\n".join(f"{path}\t{etag}" for path, etag in sorted(listing.items()))
+    return _fingerprint(lines)
+
+
+def _fingerprint(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,179 @@
+"""From what a person typed to the home of their calendars (RFC 6764 section 6, RFC 5397)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
+
+from broker.errors import (
+    AddressRefused,
+    CalendarGone,
+    LoginRejected,
+    ProtocolError,
+    ProviderUnavailable,
+    UserError,
+)
+from broker.http import REDIRECT_STATUSES, Answer
+from broker.providers._caldav import Dav, path_of_url, propfind
+from broker.providers._caldav_calendars import holds_events
+from broker.providers._multistatus import CALDAV, DAV, Resource, UnreadableXml, read_multistatus
+
+BUDGET = timedelta(seconds=30)
+MAX_REDIRECTS = 5
+WELL_KNOWN = "/.well-known/caldav"
+
+_PRINCIPAL = propfind(
+    "d:current-user-principal", "d:resourcetype", "c:calendar-home-set", "d:displayname",
+    "c:calendar-user-address-set", "c:supported-calendar-component-set",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where a person's calendars are. *subject* is the stable key of their login."""
+
+    url: str
+    subject: str
+    email: str | None = None
+    display_name: str | None = None
+
+
+def complete_address(typed: str) -> str:
+    """Give the absolute address that a person meant; https unless they said otherwise.
+
+    Raises AddressRefused.
+    """
+    text = typed.strip()
+    if "://" not in text:
+        text = f"https://{text}"
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname
+    except ValueError as error:
+        raise AddressRefused("address_malformed") from error
+    if not host or parts.scheme.lower() not in {"https", "http"}:
+        raise AddressRefused("address_malformed")
+    return urlunsplit((parts.scheme.lower(), parts.netloc, parts.path or "/", "", ""))
+
+
+def discover(dav: Dav) -> Home:
+    """Find the home of the credential's login, from the credential's address.
+
+    Raises LoginRejected at the first refusal, UserError (`not_caldav`), AddressRefused, or
+    ProviderError.
+    """
+    return _Search(dav).home()
+
+
+class _Search:
+    """One attempt, with one budget of time for all its requests."""
+
+    def __init__(self, dav: Dav) -> None:
+        self.dav = dav
+        self.until = dav.clock.monotonic() + BUDGET.total_seconds()
+
+    def home(self) -> Home:
+        """Try the places where CalDAV may be, in the order of RFC 6764 section 6."""
+        for path in self._places():
+            found = self._ask("discover", path)
+            if found is None:
+                continue
+            if found.has(f"{DAV}current-user-principal", f"{DAV}unauthenticated"):
+                raise LoginRejected("login_rejected")
+            principals = found.hrefs(f"{DAV}current-user-principal")
+            if principals:
+                return self._home_of(self._own_path(principals[0], found.href))
+            if found.hrefs(f"{CALDAV}calendar-home-set"):
+                return self._home(found, found.href)
+            if holds_events(found):
+                return Home(self._url(found.href), self._subject(found.href))
+        raise UserError("not_caldav")
+
+    def _places(self) -> Iterator[str]:
+        yield from dict.fromkeys((path_of_url(self.dav.credential.url), WELL_KNOWN, "/"))
+
+    def _home_of(self, principal: str) -> Home:
+        found = self._ask("principal", principal)
+        if found is None or not found.hrefs(f"{CALDAV}calendar-home-set"):
+            raise UserError("not_caldav")
+        return self._home(found, principal)
+
+    def _home(self, found: Resource, principal: str) -> Home:
+        path = self._own_path(found.hrefs(f"{CALDAV}calendar-home-set")[0], found.href)
+        return Home(
+            url=self._url(path),
+            subject=self._subject(principal),
+            email=_email(found),
+            display_name=found.text(f"{DAV}displayname"),
+        )
+
+    def _ask(self, operation: str, path: str) -> Resource | None:
+        """Ask a place about itself; None when it does not speak WebDAV."""
+        answer = self._send(operation, path)
+        if answer.status in {401, 403}:
+            raise LoginRejected("login_rejected")
+        if answer.status != 207:
+            error = self.dav.refusal(operation, answer)
+            if isinstance(error, CalendarGone | ProtocolError) or answer.status == 501:
+                return None
+            raise error
+        path = path_of_url(answer.url)
+        try:
+            resources = read_multistatus(answer.body, path).resources
+        except UnreadableXml:
+            return None
+        return next((item for item in resources if item.status in {None, 200}), None)
+
+    def _send(self, operation: str, path: str) -> Answer:
+        """Follow redirects on the same host; its other ports and hosts get no password.
+
+        A redirect to plain http is taken as https: servers behind a proxy often do not know
+        that they are reached by it.
+        """
+        for _ in range(MAX_REDIRECTS + 1):
+            left = self.until - self.dav.clock.monotonic()
+            if left <= 0:
+                raise ProviderUnavailable(self.dav.provider, operation, detail="too slow")
+            answer = self.dav.send(
+                operation, "PROPFIND", path, _PRINCIPAL, depth=0, deadline=timedelta(seconds=left)
+            )
+            location = answer.headers.get("Location", "")
+            if answer.status not in REDIRECT_STATUSES or not location:
+                return replace(answer, url=self._url(path))
+            path = self._own_path(urljoin(answer.url, location), path)
+        raise ProviderUnavailable(self.dav.provider, operation, detail="redirect loop")
+
+    def _own_path(self, target: str, base: str) -> str:
+        """Give the path of an address that must be on the host that the person named."""
+        url = urljoin(self._url(base), target)
+        mine, theirs = urlsplit(self.dav.credential.url), urlsplit(url)
+        same_port = _port(mine) == _port(theirs) or (mine.scheme, theirs.scheme, theirs.port) == (
+            "https", "http", None,
+        )  # fmt: skip
+        if mine.hostname != theirs.hostname or not same_port:
+            raise AddressRefused("redirect_refused")
+        return theirs.path or "/"
+
+    def _url(self, path: str) -> str:
+        parts = urlsplit(self.dav.credential.url)
+        return f"{parts.scheme}://{parts.netloc}{path}"
+
+    def _subject(self, principal: str) -> str:
+        parts = urlsplit(self.dav.credential.url)
+        return f"{(parts.hostname or '').lower()}{principal}"
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _email(found: Resource) -> str | None:
+    """Give the preferred mail address, or the first (RFC 6638 section 2.4.1)."""
+    addresses = found.props.get(f"{CALDAV}calendar-user-address-set")
+    if addresses is None:
+        return None
+    hrefs = sorted(addresses.iter(f"{DAV}href"), key=lambda e: e.get("preferred") != "1")
+    texts = ((href.text or "").strip() for href in hrefs)
+    return next((text[7:] for text in texts if text[:7].lower() == "mailto:"), None)

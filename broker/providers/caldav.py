@@ -1,0 +1,105 @@
+"""Any CalDAV server, by address, user name and password (RFC 4791)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from broker.clock import Clock
+from broker.domain import (
+    Changes,
+    Credential,
+    Login,
+    PasswordCredential,
+    RemoteAccount,
+    RemoteCalendar,
+    Window,
+)
+from broker.errors import (
+    AuthorizationLost,
+    CalendarGone,
+    LoginRejected,
+    ProtocolError,
+    ProviderUnavailable,
+    UserError,
+)
+from broker.http import Http
+from broker.providers._caldav import Dav, path_of_url, propfind
+from broker.providers._caldav_calendars import PROPERTIES, read_calendars
+from broker.providers._caldav_changes import Reader
+from broker.providers._caldav_discovery import Home, complete_address, discover
+
+
+class CalDav:
+    """Calendars of servers that people name themselves."""
+
+    slug = "caldav"
+    label = "Other calendar (CalDAV)"
+    provider_name = "caldav"
+    window_bound = True
+
+    def __init__(self, http: Http, clock: Clock) -> None:
+        self.http = http
+        self.clock = clock
+
+    def client(self, credential: Credential) -> CalDavClient:
+        """Give the view of one credential."""
+        if not isinstance(credential, PasswordCredential):
+            raise TypeError("CalDAV needs a user name and password")
+        return CalDavClient(Dav(self.http, self.clock, credential, self.provider_name))
+
+    def verify(self, login: Login) -> tuple[PasswordCredential, RemoteAccount]:
+        """Find the person's calendars and prove the login; one refusal ends the attempt.
+
+        Raises LoginRejected, AddressRefused, UserError (`not_caldav`, `no_calendars`), or a
+        ProviderError that names the step.
+        """
+        url = complete_address(login.url)
+        typed = PasswordCredential(url, login.username.strip(), login.password)
+        home = discover(Dav(self.http, self.clock, typed, self.provider_name))
+        credential = PasswordCredential(home.url, typed.username, typed.password)
+        try:
+            calendars = self.client(credential).calendars()
+        except AuthorizationLost as error:
+            raise LoginRejected("login_rejected") from error
+        except ProtocolError as error:
+            raise UserError("not_caldav") from error
+        if not calendars:
+            raise UserError("no_calendars")
+        return credential, self._account(home, typed.username)
+
+    def _account(self, home: Home, username: str) -> RemoteAccount:
+        email = home.email or (username if "@" in username else None)
+        return RemoteAccount(
+            subject=home.subject,
+            service=self.provider_name,
+            profile_name=email or username,
+            email=email,
+            display_name=home.display_name,
+        )
+
+
+class CalDavClient:
+    """One login's calendars."""
+
+    def __init__(self, dav: Dav) -> None:
+        self.dav = dav
+
+    def calendars(self) -> list[RemoteCalendar]:
+        """List the calendars in the home that can hold events."""
+        path = path_of_url(self.dav.credential.url)
+        body = propfind(*PROPERTIES)
+        try:
+            answer = self.dav.multistatus("calendars", "PROPFIND", path, body, depth=1)
+        except CalendarGone as error:
+            # A home that moved is for discovery to find; no calendar is said to be gone.
+            raise ProviderUnavailable(
+                self.dav.provider, "calendars", error.status, detail="home not found"
+            ) from error
+        return read_calendars(answer)
+
+    def changes(self, calendar_id: str, cursor: str | None, window: Window) -> Iterator[Changes]:
+        """Yield what changed since *cursor*, or everything in *window* when None.
+
+        An unchanged calendar costs one request.
+        """
+        return Reader(self.dav, calendar_id, window).changes(cursor)
