@@ -13,7 +13,7 @@ from . import event_body, invitations
 from .errors import ApiError, invalid, not_found
 from .model import Calendar, Resource
 from .recurrence import Series
-from .store import Store
+from .store import Store, exceptions
 
 _RESCHEDULING = ("start", "end", "recurrence", "status")
 
@@ -92,16 +92,7 @@ def _save(store: Store, calendar: Calendar, new: Resource, old: Resource | None)
 def _drop_lost_exceptions(store: Store, calendar: Calendar, master: str, series: Series) -> None:
     for resource in exceptions(calendar, master):
         if resource["status"] != "cancelled" and series.find(resource["id"]) is None:
-            store.put(calendar, {**resource, "status": "cancelled"})
-
-
-def exceptions(calendar: Calendar, master: str) -> list[Resource]:
-    """Return the stored exceptions of a series, cancelled ones included."""
-    return [
-        stored.resource
-        for stored in calendar.events.values()
-        if stored.resource.get("recurringEventId") == master
-    ]
+            store.cancel(calendar, resource)
 
 
 def find(calendar: Calendar, event_id: str) -> Resource:
@@ -190,26 +181,12 @@ def delete(store: Store, calendar: Calendar, event_id: str) -> None:
     old = find(calendar, event_id)
     if old["status"] == "cancelled":
         raise ApiError(410, "deleted", "Resource has been deleted")
-    stored = store.put(calendar, {**old, "status": "cancelled"})
-    if old.get("recurrence"):
-        # Silent: whoever syncs is told of the master only, and cascades (section 14.4).
-        for resource in exceptions(calendar, event_id):
-            resource["status"] = "cancelled"
-
+    cancelled = store.cancel(calendar, old)
     answer = invitations.answer_of(old)
     if invitations.is_organizer(old):
-        invitations.spread(store, calendar, stored.resource, old)
+        invitations.spread(store, calendar, cancelled, old)
     elif answer:
-        _tell_organizer_of_deletion(store, calendar, old, answer)
-
-
-def _tell_organizer_of_deletion(
-    store: Store, calendar: Calendar, old: Resource, answer: Resource
-) -> None:
-    _tell_organizer(store, old, {**answer, "responseStatus": "declined"})
-    held = calendar.events[old["id"]].resource
-    if held["status"] != "cancelled":
-        store.put(calendar, {**held, "status": "cancelled"})
+        _tell_organizer(store, old, {**answer, "responseStatus": "declined"})
 
 
 def import_event(store: Store, calendar: Calendar, body: Resource, *, creator: str) -> Resource:
@@ -245,5 +222,5 @@ def move(store: Store, source: Calendar, event_id: str, target: Calendar) -> Res
     if there and there.resource["status"] != "cancelled":
         raise ApiError(409, "duplicate", "The requested identifier already exists.")
     moved = {**old, "organizer": _blank(store, target, event_id, source.owner)["organizer"]}
-    store.put(source, {**old, "status": "cancelled"})
+    store.cancel(source, old)
     return _save(store, target, moved, None)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, request
 
 from . import edits, listing, projection, sync_tokens
 from .bearer import Caller, faults, json_body, method, state, whole_number
@@ -97,7 +98,7 @@ def _page(
 ) -> Resource:
     limit, next_last = _cut(caller, rows, query.limit, first=not last)
     view = projection.view_for(role, caller.email, time_zone=query.time_zone)
-    answer = {
+    answer: Resource = {
         "kind": "calendar#events",
         "etag": etag(began),
         "summary": calendar.summary,
@@ -201,7 +202,7 @@ def watch_events(caller: Caller, calendar_id: str) -> Resource:
             "pushNotSupportedForRequestedResource",
             "Push notifications are not supported by this resource.",
         )
-    uri = url_for(".list_events", calendar_id=calendar.id, _external=True) + "?alt=json"
+    uri = f"{request.url_root}calendar/v3/calendars/{quote(calendar.id, safe='')}/events?alt=json"
     return open_watch(caller, f"events:{calendar.id}", uri)
 
 

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from . import scopes
 from .errors import OAuthError
-from .model import AccessToken, AuthorizationCode, Client, Grant, Person, RefreshToken
+from .model import AccessToken, AuthorizationCode, Channel, Client, Grant, Person, RefreshToken
 from .store import Store
 
 CODE_LIFE = timedelta(minutes=10)
@@ -179,9 +179,13 @@ def end_grant(store: Store, email: str, project: str) -> None:
     """Remove the grant of a person to a project with its tokens, codes and channels."""
     world = store.world
     clients = {c.client_id for c in world.clients.values() if c.project == project}
-    for held in (world.codes, world.refresh_tokens, world.access_tokens, world.channels):
-        for key, one in list(held.items()):  # type: ignore[attr-defined]
-            if one.email == email and one.client_id in clients:
-                del held[key]  # type: ignore[attr-defined]
+
+    def is_theirs(one: AuthorizationCode | RefreshToken | AccessToken | Channel) -> bool:
+        return one.email == email and one.client_id in clients
+
+    world.codes = {k: v for k, v in world.codes.items() if not is_theirs(v)}
+    world.refresh_tokens = {k: v for k, v in world.refresh_tokens.items() if not is_theirs(v)}
+    world.access_tokens = {k: v for k, v in world.access_tokens.items() if not is_theirs(v)}
+    world.channels = {k: v for k, v in world.channels.items() if not is_theirs(v)}
     world.grants.pop(f"{email} {project}", None)
     store.touch_anything()

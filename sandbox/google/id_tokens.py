@@ -24,9 +24,9 @@ def signing_key(store: Store) -> RSAKey:
             key = RSAKey.generate_key(2048, parameters={"use": "sig", "alg": "RS256"})
             with store.transaction():
                 store.world.signing_key = {
-                    name: str(value) for name, value in key.as_dict(private=True).items()
+                    **key.as_dict(private=True),
+                    "kid": key.thumbprint()[:40],
                 }
-                store.world.signing_key["kid"] = key.thumbprint()[:40]
                 store.touch_anything()
         return RSAKey.import_key(store.world.signing_key)
 

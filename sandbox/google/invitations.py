@@ -41,19 +41,26 @@ def spread(store: Store, calendar: Calendar, resource: Resource, before: Resourc
         return
     cancelled = resource["status"] == "cancelled"
     invited = set() if cancelled else _guests(resource)
+    declined = _guests(resource, "declined")
     for email in sorted(_guests(resource) | _guests(before or {})):
         home = store.world.calendars.get(email)
         if home is None or home.id == calendar.id or email not in store.world.people:
             continue
         held = home.events.get(resource["id"])
+        if held and held.resource["status"] == "cancelled" and email in declined:
+            continue
         if email in invited:
             store.put(home, _copy(resource, home, held.resource if held else None))
         elif held and held.resource["status"] != "cancelled":
-            store.put(home, {**held.resource, "status": "cancelled"})
+            store.cancel(home, held.resource)
 
 
-def _guests(resource: Resource) -> set[str]:
-    return {guest["email"] for guest in resource.get("attendees", ())}
+def _guests(resource: Resource, answer: str | None = None) -> set[str]:
+    return {
+        guest["email"]
+        for guest in resource.get("attendees", ())
+        if answer in (None, guest["responseStatus"])
+    }
 
 
 def _copy(resource: Resource, home: Calendar, held: Resource | None) -> Resource:

@@ -14,7 +14,7 @@ from . import edits
 from .errors import ApiError, invalid
 from .model import Calendar, Resource, StoredEvent
 from .recurrence import Series
-from .store import bounds
+from .store import bounds, exceptions
 from .times import moment, parameter, zone
 
 DEFAULT_PAGE, LARGEST_PAGE = 250, 2500
@@ -280,7 +280,7 @@ def instances(
     start_s, end_s = bounds(master, calendar.time_zone)
     stored = StoredEvent(master, 0, start_s, end_s)
     found = [item for _, item in _expanded(calendar, stored, query, now)]
-    for item in edits.exceptions(calendar, master["id"]):
+    for item in exceptions(calendar, master["id"]):
         begins, ends = bounds(item, calendar.time_zone)
         late = query.time_max and begins >= query.time_max.timestamp()
         early = query.time_min and ends <= query.time_min.timestamp()

@@ -174,7 +174,7 @@ class World:
     """Everything that outlives a restart."""
 
     secret_key: str = field(repr=False)
-    signing_key: dict[str, str] | None = field(default=None, repr=False)
+    signing_key: dict[str, str | list[str]] | None = field(default=None, repr=False)
     sequence: int = 0
     updated_ms: int = 0
     people: dict[str, Person] = field(default_factory=dict)

@@ -73,7 +73,7 @@ def _apply_faults(email: str, *, refreshing: bool) -> None:
     g.person = email
     if faults().take(email, "invalid_client"):
         raise OAuthError(401, "invalid_client", "The OAuth client was not found.")
-    if faults().take(email, "revoked_grant"):
+    if refreshing and faults().take(email, "revoked_grant"):
         raise grants.dead_refresh_token()
     if refreshing and faults().take(email, "refresh_500"):
         raise OAuthError(500, "internal_failure", "Backend Error")

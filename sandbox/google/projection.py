@@ -47,6 +47,7 @@ def stub(resource: Resource) -> Resource:
 
 def view_for(role: str, email: str, *, time_zone: str | None = None) -> View:
     """Return how a caller sees single events; `email` is the caller's own address."""
+    view: View
     if not at_least(role, "reader"):
         view = _free_busy
     elif role in ("reader", "writerWithoutPrivateAccess"):

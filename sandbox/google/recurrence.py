@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from dateutil.rrule import rruleset, rrulestr
+from dateutil.rrule import rrule, rruleset, rrulestr
 
 from .errors import invalid
 from .model import FOREVER_S, Resource
@@ -70,7 +70,7 @@ class Series:
             head, _, value = line.partition(":")
             name = head.upper().split(";")[0]
             if name == "RRULE":
-                rules.rrule(rrulestr(self._local_until(value), dtstart=self._first))
+                rules.rrule(self._rule(value))
                 self._endless |= "COUNT=" not in value and "UNTIL=" not in value
             elif name in ("RDATE", "EXDATE"):
                 add = rules.rdate if name == "RDATE" else rules.exdate
@@ -79,6 +79,12 @@ class Series:
             else:
                 raise ValueError(name)
         return rules
+
+    def _rule(self, value: str) -> rrule:
+        rule = rrulestr(self._local_until(value), dtstart=self._first)
+        if not isinstance(rule, rrule):
+            raise ValueError(value)
+        return rule
 
     def _local_until(self, rule: str) -> str:
         """Turn UNTIL in UTC into wall time, since the rule runs in wall time."""

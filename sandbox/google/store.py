@@ -86,6 +86,15 @@ class Store:
         self._touched.add(f"events:{calendar.id}")
         return stored
 
+    def cancel(self, calendar: Calendar, resource: Resource) -> Resource:
+        """Mark an event as deleted; it keeps its content. A series takes its exceptions along."""
+        stored = self.put(calendar, {**resource, "status": "cancelled"})
+        if resource.get("recurrence"):
+            # Silent: whoever syncs is told of the master only, and cascades (section 14.4).
+            for exception in exceptions(calendar, resource["id"]):
+                exception["status"] = "cancelled"
+        return stored.resource
+
     def put_entry(self, email: str, entry: ListEntry) -> None:
         """Store an entry of a person's calendar list as its newest change."""
         entry.changed = self.next_change()
@@ -112,6 +121,15 @@ class Store:
         if calendar is None or role == "none":
             raise not_found()
         return calendar, role
+
+
+def exceptions(calendar: Calendar, master: str) -> list[Resource]:
+    """Return the stored exceptions of a series, cancelled ones included."""
+    return [
+        stored.resource
+        for stored in calendar.events.values()
+        if stored.resource.get("recurringEventId") == master
+    ]
 
 
 def at_least(role: str, wanted: str) -> bool:

@@ -254,6 +254,28 @@ def test_guest_who_deletes_declines_and_organizer_who_deletes_cancels(ada, grace
     assert "cancelled" == grace.get(f"{EVENTS}/{two}").json["status"]
 
 
+def test_deleted_series_leaves_nothing_with_the_guest(ada, grace):
+    invite = WEEKLY | {"attendees": [{"email": GRACE}]}
+    master = ada.call("POST", EVENTS, json=invite).json["id"]
+    second = f"{EVENTS}/{master}_20260330T080000Z"
+    ada.call("PATCH", second, json={"summary": "Other"})
+    assert "Other" == grace.get(second).json["summary"]
+
+    ada.call("DELETE", f"{EVENTS}/{master}")
+
+    assert not [e for e in grace.events()[0] if e["id"].startswith(master)]
+
+
+def test_guest_who_removed_an_event_does_not_get_it_back(ada, grace):
+    invite = LUNCH | {"attendees": [{"email": GRACE}]}
+    path = f"{EVENTS}/{ada.call('POST', EVENTS, json=invite).json['id']}"
+    grace.call("DELETE", path)
+
+    ada.call("PATCH", path, json={"summary": "Still on"})
+
+    assert "cancelled" == grace.get(path).json["status"]
+
+
 def test_meet_link_needs_version_one(ada):
     wish = {"createRequest": {"requestId": "r1", "conferenceSolutionKey": {"type": "hangoutsMeet"}}}
     body = LUNCH | {"conferenceData": wish}
