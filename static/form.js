@@ -5,17 +5,20 @@
   function showPasswordButtons() {
     document.querySelectorAll("[data-reveal]").forEach(function (button) {
       var field = document.getElementById(button.dataset.reveal);
-      var show = button.textContent;
+      var text = button.textContent;
+      var label = button.getAttribute("aria-label");
+      function show(shown) {
+        field.type = shown ? "text" : "password";
+        button.textContent = shown ? button.dataset.textShown : text;
+        button.setAttribute("aria-label", shown ? button.dataset.labelShown : label);
+      }
       button.hidden = false;
       button.addEventListener("click", function () {
-        var hidden = field.type === "password";
-        field.type = hidden ? "text" : "password";
-        button.textContent = hidden ? button.dataset.hide : show;
+        show(field.type === "password");
       });
       // A password manager should find a password field when the form is sent.
       field.form.addEventListener("submit", function () {
-        field.type = "password";
-        button.textContent = show;
+        show(false);
       });
     });
   }

@@ -34,7 +34,6 @@ class ConnectForm(FlaskForm):  # type: ignore[misc]
     """The button that says yes, with the agreement when the operator has terms to agree to."""
 
     agree = BooleanField(
-        N_("I agree"),
         validators=[InputRequired(N_("Tick the box to go on."))],
     )
 

@@ -34,8 +34,13 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """What is said about one provider; `%(provider)s` stands for its name."""
+    """What is said about one provider; `%(provider)s` stands for its name.
 
+    *label* and *note* are its row in the chooser.
+    """
+
+    label: str
+    note: str
     heading: str
     again: str
     next_step: str
@@ -45,6 +50,8 @@ class Phrases:
 
 _BY_SLUG = {
     "google": Phrases(
+        label=N_("Google"),
+        note=N_("Gmail and Google Workspace"),
         heading=N_("Connect Google Calendar"),
         again=N_("Connect Google Calendar again"),
         next_step=N_(
@@ -54,6 +61,8 @@ _BY_SLUG = {
         busy=N_("Opening Google…"),
     ),
     "caldav": Phrases(
+        label=N_("Other calendar (CalDAV)"),
+        note=N_("Fastmail, Nextcloud, Radicale and others, by server address"),
         heading=N_("Connect your calendar server"),
         again=N_("Connect your calendar server again"),
         next_step=N_("We sign in there once to find your calendars. This takes a few seconds."),
@@ -62,6 +71,8 @@ _BY_SLUG = {
     ),
 }
 _GENERIC = Phrases(
+    label="%(provider)s",
+    note="",
     heading=N_("Connect %(provider)s"),
     again=N_("Connect %(provider)s again"),
     next_step=N_("%(provider)s will ask you to sign in and to allow access."),

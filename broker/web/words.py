@@ -12,8 +12,8 @@ from broker.web.words_caldav import CALDAV
 
 _ATTEMPTS = {
     "unknown_client": Words(
-        N_("This link is not complete"),
-        N_("It does not say which application sent you, so we stopped. Nothing was shared."),
+        N_("This link is not right"),
+        N_("It names no application that we know, so we stopped. Nothing was shared."),
         N_("The makers of the application can mend it. Tell them that their link is wrong."),
         N_("Go back"),
         Press.BACK,
@@ -146,7 +146,7 @@ _GOOGLE = {
     "wrong_login": Words(
         N_("That was a different account"),
         N_("The calendar to reconnect belongs to another account. Nothing was changed."),
-        N_("Go on once more and sign in with the account named on this page."),
+        N_("Go on once more and sign in with the account you connected before."),
         N_("Use the right account"),
         Press.RETRY,
     ),
@@ -177,7 +177,7 @@ _OURS = {
     "temporarily_down": Words(
         N_("We have to pause for a moment"),
         N_("A part of our service cannot be reached just now. What you connected is safe."),
-        N_("We are to mend this. Wait a minute, then try again."),
+        N_("It is for us to mend. Wait a minute, then try again."),
         N_("Try again"),
         Press.RETRY,
     ),

@@ -15,6 +15,7 @@ from broker.oauth_server.scopes import sentences
 from broker.web import pages, translations
 from broker.web.forms import CalDavForm, ConnectForm
 from broker.web.pages import App, Choice, Legal
+from broker.web.phrases import phrases_for
 from broker.web.words import REASONS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,8 +25,8 @@ PASSWORD = "correct horse battery staple"
 FACTS = {
     "time": "2026-05-04 09:30:12 UTC",
     "reference": "req_7h2kq9d3",
-    "client_id": "1234567890-abcdefghijklmnop.apps.googleusercontent.com",
 }
+CLIENT = {"client_id": "1234567890-abcdefghijklmnop.apps.googleusercontent.com"}
 URLS = {"action_url": "/form", "back_url": "/scene/chooser", "cancel_url": "/cancel"}
 POLICY = (
     "default-src 'none'; style-src 'self' 'nonce-{nonce}'; script-src 'self'; "
@@ -47,13 +48,13 @@ def typed(with_terms: bool = True, **values: str) -> CalDavForm:
 
 def chooser(app: App = ACME) -> ResponseReturnValue:
     choices = [
-        Choice("google", "Google", "Gmail and Google Workspace", "/scene/link"),
         Choice(
-            "caldav",
-            "Other calendar (CalDAV)",
-            "Fastmail, Nextcloud, Radicale and others, by server address",
-            "/scene/password",
-        ),
+            slug,
+            translations.gettext(phrases_for(slug).label),
+            translations.gettext(phrases_for(slug).note),
+            href,
+        )
+        for slug, href in (("google", "/scene/link"), ("caldav", "/scene/password"))
     ]
     return pages.chooser(app, choices=choices, cancel_url="/cancel", legal=LEGAL)
 
@@ -68,7 +69,7 @@ def link(notice: str | None = None, relink_for: str | None = None) -> ResponseRe
         legal=LEGAL,
         notice=notice,
         relink_for=relink_for,
-        facts=FACTS if notice else None,
+        facts={**FACTS, **CLIENT} if notice else None,
         **URLS,
     )
 
@@ -101,7 +102,7 @@ def trouble(code: str, app: App | None = ACME) -> ResponseReturnValue:
         retry_url="/scene/link",
         other_url="/scene/chooser",
         back_url=ACME.url,
-        facts=FACTS,
+        facts={**FACTS, **CLIENT} if code == "admin_policy_enforced" else FACTS,
         legal=LEGAL,
     )
 
