@@ -69,7 +69,7 @@ def _calendar_page(handle: PersonHandle, calendar_id: str, problem: str = "") ->
             calendar = handle.calendar()
         role = state().role(handle.person.email, calendar)
         rows = [_row(calendar, stored) for stored in _shown(calendar)]
-    tomorrow = datetime.now(ZoneInfo(calendar.time_zone)).date() + timedelta(days=1)
+    tomorrow = state().now().astimezone(ZoneInfo(calendar.time_zone)).date() + timedelta(days=1)
     return render_template(
         "home.html",
         person=handle.person,
@@ -128,8 +128,11 @@ def save() -> Response | tuple[str, int]:
     calendar = request.form.get("calendar", "primary")
     try:
         _apply(handle, calendar)
-    except (ApiError, ValueError):
-        problem = "That could not be saved. Check that the end comes after the start."
+    except ApiError as refusal:
+        problem = f"That could not be saved. {refusal.body['error']['message']}"
+        return _calendar_page(handle, calendar, problem), 400
+    except ValueError:
+        problem = "That could not be saved. The calendar is read-only, or a time is missing."
         return _calendar_page(handle, calendar, problem), 400
     return redirect(url_for(".index", calendar=calendar), 303)
 

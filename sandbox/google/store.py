@@ -41,19 +41,24 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Hold the lock for a change and announce what it touched once, at the outermost end."""
+        """Hold the lock for a change and announce what it touched once, at the outermost end.
+
+        A refusal half-way is announced too: a code that was used up stays used.
+        """
         touched: set[str] = set()
-        with self.lock:
-            self._depth += 1
-            try:
-                yield
-            finally:
-                self._depth -= 1
-                if self._depth == 0:
-                    touched, self._touched = self._touched, touched
-        if touched:
-            for listener in self.on_change:
-                listener(touched)
+        try:
+            with self.lock:
+                self._depth += 1
+                try:
+                    yield
+                finally:
+                    self._depth -= 1
+                    if self._depth == 0:
+                        touched, self._touched = self._touched, touched
+        finally:
+            if touched:
+                for listener in self.on_change:
+                    listener(touched)
 
     def next_change(self) -> int:
         """Return the next number of the counter."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -170,3 +171,32 @@ def test_unreadable_state_is_set_aside(tmp_path):
 
     assert app.extensions["google"].person(ADA).events()
     assert "{" == (tmp_path / "google.broken").read_text()
+
+
+def test_guest_is_told_that_only_the_organizer_may_rename(browser, person):
+    event = next(e for e in person.events() if e.get("summary") == "Vendor pitch")
+    form = {"event": event["id"], "summary": "Mine", "save": "1"}
+    times = {name: event[name]["dateTime"][:16] for name in ("start", "end")}
+
+    page = browser.post("/events", data=form | times)
+
+    assert 400 == page.status_code
+    assert "only be changed by the organizer" in page.text
+
+
+def test_threads_change_a_calendar_together(app, person):
+    def add():
+        for _ in range(20):
+            person.create_event(start={"date": "2026-12-01"}, end={"date": "2026-12-02"})
+
+    before = len(person.events())
+    workers = [threading.Thread(target=add) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    stored = app.extensions["google"].world.calendars[ADA].events.values()
+    changes = [one.changed for one in stored]
+    assert before + 80 == len(person.events())
+    assert sorted(set(changes)) == changes
