@@ -1,0 +1,228 @@
+"""What listings read from the database: which calendars, how many occurrences, which ones.
+
+Every statement is built once per shape and runs without the ORM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, func, or_, select
+
+from broker.models import Calendar, Connection, Event, Occurrence, Profile, reading
+from broker.models.base import table_of
+from broker.services.reading_query import Query
+
+_CALENDARS = table_of(Calendar)
+_CONNECTIONS = table_of(Connection)
+_PROFILES = table_of(Profile)
+_EVENTS = table_of(Event)
+_O = table_of(Occurrence).c
+
+FREE = ("free", "working_elsewhere")
+
+Position = tuple[int, bytes]
+"""Start (epoch seconds) and uid of the last occurrence that was listed."""
+
+
+class CalendarRow(NamedTuple):
+    """One calendar of an account, with what opening its events takes."""
+
+    profile_id: str
+    connection_id: str
+    provider: str
+    access_mode: str
+    wrapped_key: bytes
+    calendar_id: str
+    tzid: str | None
+    read_only: bool
+    counts_as_busy: bool
+    is_deleted: bool
+
+
+class OccurrenceRow(NamedTuple):
+    """One occurrence; *sealed* is None where only times were read, or the event is gone."""
+
+    calendar_id: str
+    uid: bytes
+    event_key: bytes
+    series_uid: bytes | None
+    start_at: int
+    end_at: int
+    all_day: bool
+    busy: str
+    deleted: bool
+    sealed: bytes | None = None
+
+
+class _Shape(NamedTuple):
+    """What decides the text of a statement; the rest are parameters."""
+
+    one_clock: bool
+    moved: bool
+    deleted: bool
+    modified: bool
+    free: bool
+    follows: bool
+
+
+_CALENDARS_OF_ACCOUNT = (
+    select(
+        _PROFILES.c.id,
+        _CONNECTIONS.c.id,
+        _CONNECTIONS.c.provider,
+        _CONNECTIONS.c.access_mode,
+        _CONNECTIONS.c.wrapped_key,
+        _CALENDARS.c.id,
+        _CALENDARS.c.tzid,
+        _CALENDARS.c.read_only,
+        _CALENDARS.c.counts_as_busy,
+        _CALENDARS.c.deleted_at.is_not(None),
+    )
+    .select_from(_PROFILES)
+    .join(_CONNECTIONS, _CONNECTIONS.c.id == _PROFILES.c.connection_id)
+    .join(_CALENDARS, _CALENDARS.c.connection_id == _CONNECTIONS.c.id)
+    .where(_PROFILES.c.account_id == bindparam("account_id"))
+)
+
+
+def calendars_of(account_id: str) -> list[CalendarRow]:
+    """Read the calendars of all profiles of an account, deleted ones too."""
+    rows = _execute(_CALENDARS_OF_ACCOUNT, {"account_id": account_id})
+    return [CalendarRow._make(row) for row in rows]
+
+
+def count(query: Query, calendar_ids: Collection[str], *, free: bool) -> int:
+    """Count what *query* lists of these calendars. *free* includes what leaves time free."""
+    statement = _count(_shape(query, free=free, follows=False))
+    (found,) = _execute(statement, _values(query, calendar_ids, None))[0]
+    return int(found)
+
+
+def page(
+    query: Query, calendar_ids: Collection[str], after: Position | None, limit: int
+) -> list[OccurrenceRow]:
+    """Read up to *limit* occurrences with their sealed events, by start and uid."""
+    statement = _sealed_page(_shape(query, free=True, follows=after is not None))
+    values = _values(query, calendar_ids, after)
+    return [OccurrenceRow._make(row) for row in _execute(statement, values | {"limit": limit})]
+
+
+def times_page(
+    query: Query, calendar_ids: Collection[str], after: Position | None, limit: int, *, free: bool
+) -> Sequence[Any]:
+    """Read up to *limit* occurrences without their events, in the order of OccurrenceRow."""
+    statement = _times_page(_shape(query, free=free, follows=after is not None))
+    return _execute(statement, _values(query, calendar_ids, after) | {"limit": limit})
+
+
+def _execute(statement: Any, values: Mapping[str, object]) -> Sequence[Any]:
+    return reading().connection().execute(statement, values).all()
+
+
+def _shape(query: Query, *, free: bool, follows: bool) -> _Shape:
+    return _Shape(
+        one_clock=(query.from_at, query.to_at) == (query.from_wall, query.to_wall),
+        moved=query.include_moved,
+        deleted=query.include_deleted,
+        modified=query.last_modified is not None,
+        free=free,
+        follows=follows,
+    )
+
+
+def _values(
+    query: Query, calendar_ids: Collection[str], after: Position | None
+) -> dict[str, object]:
+    values: dict[str, object] = {
+        "calendar_ids": list(calendar_ids),
+        "from_at": query.from_at,
+        "to_at": query.to_at,
+        "from_wall": query.from_wall,
+        "to_wall": query.to_wall,
+        "last_modified": query.last_modified,
+    }
+    if after is not None:
+        values["after_start"], values["after_uid"] = after
+    return values
+
+
+@lru_cache(maxsize=64)
+def _count(shape: _Shape) -> Any:
+    return select(func.count()).where(*_conditions(shape))
+
+
+@lru_cache(maxsize=64)
+def _times_page(shape: _Shape) -> Any:
+    columns = [_O[name] for name in OccurrenceRow._fields if name != "sealed"]
+    return (
+        select(*columns)
+        .where(*_conditions(shape))
+        .order_by(_O.start_at, _O.uid)
+        .limit(bindparam("limit"))
+    )
+
+
+@lru_cache(maxsize=64)
+def _sealed_page(shape: _Shape) -> Any:
+    """Choose the page first: sorting must not carry sealed events along."""
+    chosen = _times_page(shape).subquery()
+    events = _EVENTS.c
+    same = and_(events.calendar_id == chosen.c.calendar_id, events.key == chosen.c.event_key)
+    return (
+        select(*chosen.c, events.sealed)
+        .select_from(chosen.outerjoin(_EVENTS, same))
+        .order_by(chosen.c.start_at, chosen.c.uid)
+    )
+
+
+def _conditions(shape: _Shape) -> list[ColumnElement[bool]]:
+    found = [
+        _O.calendar_id.in_(bindparam("calendar_ids", expanding=True)),
+        _by_clock(shape, _O.start_at, _O.end_at),
+    ]
+    if shape.moved:
+        found[1] = or_(found[1], _by_clock(shape, _O.past_start_at, _O.past_end_at))
+    if not shape.deleted:
+        found.append(_O.deleted.is_(False))
+    if shape.modified:
+        found.append(_O.changed_at >= bindparam("last_modified"))
+    if not shape.free:
+        found.append(_O.busy.not_in(FREE))
+    if shape.follows:
+        start: BindParameter[int] = bindparam("after_start")
+        uid: BindParameter[bytes] = bindparam("after_uid")
+        # Written so that an index on the start is used; PostgreSQL and SQLite agree on it.
+        found.append(_O.start_at >= start)
+        found.append(or_(_O.start_at > start, _O.uid > uid))
+    return found
+
+
+def _by_clock(shape: _Shape, start: Any, end: Any) -> ColumnElement[bool]:
+    """Timed events by the instant, all-day ones by what the caller's calendar shows."""
+    timed = _overlaps(start, end, "at")
+    if shape.one_clock:
+        return timed
+    return or_(
+        and_(_O.all_day.is_(False), timed),
+        and_(_O.all_day.is_(True), _overlaps(start, end, "wall")),
+    )
+
+
+def _overlaps(start: Any, end: Any, clock: str) -> ColumnElement[bool]:
+    first: BindParameter[int] = bindparam(f"from_{clock}")
+    last: BindParameter[int] = bindparam(f"to_{clock}")
+    return and_(start < last, or_(end > first, start >= first))
+
+
+class PageMark(msgspec.Struct, frozen=True, array_like=True):
+    """Where a listing goes on: what a page token holds."""
+
+    account_id: str
+    query: Query
+    after: Position
+    page: int
+    total: int

@@ -1,0 +1,48 @@
+"""Why a connection is not well, in sentences for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+SENTENCES: Mapping[str, str] = {
+    "authorization_lost": (
+        "The calendar service no longer accepts this connection. Please connect the calendar again."
+    ),
+    "login_rejected": (
+        "The calendar service refused the user name or password. "
+        "Please connect the calendar again with the current password."
+    ),
+    "permission_missing": (
+        "The connection lacks a permission that it needs. "
+        "Please connect the calendar again and allow access to it."
+    ),
+    "provider_unavailable": (
+        "The calendar service cannot be reached at the moment. We keep trying; "
+        "what is shown may be out of date."
+    ),
+    "rate_limited": (
+        "The calendar service asked us to slow down. We continue shortly; "
+        "what is shown may be out of date."
+    ),
+    "calendar_gone": (
+        "A calendar was deleted at the calendar service, or is no longer shared with this person."
+    ),
+    "unreadable_answer": (
+        "The calendar service sent an answer that we could not read. We keep trying; "
+        "what is shown may be out of date."
+    ),
+    "configuration_refused": (
+        "The calendar service refuses this installation. Its operator has to check the "
+        "settings; the person need not do anything."
+    ),
+    "held_back": (
+        "Unusually many events would disappear at once. We ask the calendar service again "
+        "before we believe it."
+    ),
+}
+_OTHER = "The calendars could not be updated. We keep trying; what is shown may be out of date."
+
+
+def sentence(code: str) -> str:
+    """Give the sentence for a reason code; a general one for a code without its own."""
+    return SENTENCES.get(code, _OTHER)
