@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, event
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, Table, event
 from sqlalchemy.engine import Connection as DbConnection
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
@@ -34,6 +34,11 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
 
 _writing: ContextVar[bool] = ContextVar("writing", default=False)
+
+
+def table_of(model: type[Base]) -> Table:
+    """Give a model's table, for statements that skip the ORM."""
+    return cast(Table, model.__table__)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
