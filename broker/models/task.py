@@ -18,7 +18,7 @@ class Task(Base):
 
     *lease_until* and *fence* belong to the worker that holds it: results are written only
     while its fence is still the row's. *queued_until* keeps the clock from queueing it twice.
-    *wanted_at* is when somebody last asked for it, perhaps while it was running.
+    *wanted_at* is when somebody asked for it since the last claim, perhaps while it was running.
     """
 
     __tablename__ = "tasks"

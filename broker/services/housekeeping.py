@@ -1,0 +1,74 @@
+"""Cleaning up: what has expired, and heartbeats that tell who is alive."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from broker.models import (
+    AccessToken,
+    AuthorizationCode,
+    ConnectAttempt,
+    Heartbeat,
+    RefreshToken,
+    Subscription,
+    reading,
+    transaction,
+)
+from broker.models.base import table_of
+from broker.services import tasks
+from broker.services.runtime import Runtime
+from broker.services.tasks import Kind, Lease
+
+EVERY = timedelta(hours=1)
+SPENT_CODES_KEPT = timedelta(days=1)
+ROTATED_KEPT = timedelta(days=90)
+ALIVE = timedelta(seconds=60)
+
+
+def ensure(runtime: Runtime) -> None:
+    """Make sure the recurring clean-up is on the list of tasks."""
+    now = runtime.clock.now()
+    with transaction() as session:
+        tasks.want(session, Kind.CLEAN_UP, "broker", now, now + EVERY)
+
+
+def clean_up(runtime: Runtime, lease: Lease) -> None:
+    """Delete attempts, codes, tokens and subscriptions that nobody can use any more."""
+    now = runtime.clock.now()
+    with transaction() as session:
+        tasks.hold(session, lease, now)
+        for statement in (
+            delete(ConnectAttempt).where(ConnectAttempt.expires_at < now),
+            delete(AuthorizationCode).where(AuthorizationCode.expires_at < now - SPENT_CODES_KEPT),
+            delete(AccessToken).where(AccessToken.expires_at < now),
+            delete(RefreshToken).where(RefreshToken.rotated_at < now - ROTATED_KEPT),
+            delete(Subscription).where(Subscription.expires_at < now),
+        ):
+            session.execute(statement)
+        tasks.finish(session, lease, now + EVERY)
+
+
+def beat(runtime: Runtime, name: str) -> None:
+    """Note that the process of this name is alive."""
+    table = table_of(Heartbeat)
+    with transaction() as session:
+        make = (
+            postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+        )
+        statement = make(table).values(name=name, at=runtime.clock.now())
+        session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["name"], set_={"at": statement.excluded["at"]}
+            )
+        )
+
+
+def heartbeats() -> dict[str, datetime]:
+    """Tell when each kind of process was last seen alive."""
+    session = reading()
+    found = {row.name: row.at for row in session.scalars(select(Heartbeat))}
+    session.rollback()
+    return found

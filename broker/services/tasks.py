@@ -1,0 +1,224 @@
+"""Tasks: wanting them, holding them, and telling how they ended.
+
+A worker claims a task by a conditional update and holds it by a lease, which it renews while
+it works. The fence rises with each claim: a step's transaction begins with `hold`, which
+fails once somebody else has claimed the task. So a worker that was stopped for a minute and
+wakes up writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import and_, case, delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from broker.errors import LeaseLost, RateLimited
+from broker.ids import jitter, new_id
+from broker.models import Task, reading, transaction
+from broker.models.base import table_of
+from broker.services.runtime import Runtime
+
+LEASE = timedelta(seconds=10)
+RENEW_EVERY = timedelta(seconds=3)
+QUEUED = timedelta(seconds=30)
+FIRST_RETRY = timedelta(seconds=5)
+LAST_RETRY = timedelta(hours=1)
+_TASKS = table_of(Task)
+
+
+class Kind(StrEnum):
+    """What tasks do, and to whom."""
+
+    LIST_CALENDARS = "list_calendars"  # a connection
+    SYNC_CALENDAR = "sync_calendar"  # a calendar
+    ROLL_WINDOW = "roll_window"  # a calendar
+    SUBSCRIBE = "subscribe"  # a calendar
+    UNSUBSCRIBE = "unsubscribe"  # a subscription
+    REVOKE = "revoke"  # a revocation
+    RETIRE = "retire"  # a connection
+    CLEAN_UP = "clean_up"  # the broker itself
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One worker's hold on one task since *started_at*."""
+
+    task_id: str
+    kind: Kind
+    subject_id: str
+    fence: int
+    attempts: int
+    started_at: datetime
+
+
+def want(session: Session, kind: Kind, subject_id: str, now: datetime, due_at: datetime) -> str:
+    """Ask for a task at *due_at*, in the caller's transaction; gives its id.
+
+    One that exists is moved forward, never back, and never past a wait that the provider
+    asked for. A task that runs right now will run again.
+    """
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(_TASKS).values(
+        id=new_id("tsk"),
+        kind=kind.value,
+        subject_id=subject_id,
+        due_at=due_at,
+        wanted_at=now,
+        fence=0,
+        attempts=0,
+    )
+    waits = or_(_TASKS.c.due_at < due_at, _TASKS.c.reason == RateLimited.reason)
+    earlier = case((waits, _TASKS.c.due_at), else_=due_at)
+    statement = statement.on_conflict_do_update(
+        index_elements=["kind", "subject_id"],
+        set_={"due_at": earlier, "wanted_at": now, "queued_until": None},
+    )
+    return str(session.scalar(statement.returning(_TASKS.c.id)))
+
+
+def drop(session: Session, kinds: Iterable[Kind], subject_ids: Iterable[str]) -> None:
+    """Forget tasks, in the caller's transaction. Whoever runs one now writes nothing more."""
+    values = [kind.value for kind in kinds]
+    session.execute(
+        delete(_TASKS).where(_TASKS.c.kind.in_(values), _TASKS.c.subject_id.in_(list(subject_ids)))
+    )
+
+
+def due(runtime: Runtime, limit: int = 500) -> list[str]:
+    """Find tasks that are due and not in anybody's hands, and mark them as queued.
+
+    Called by the clock; two clocks at once hand out a task once.
+    """
+    now = runtime.clock.now()
+    with transaction() as session:
+        ready = (
+            select(_TASKS.c.id)
+            .where(
+                _TASKS.c.due_at <= now,
+                or_(_TASKS.c.lease_until.is_(None), _TASKS.c.lease_until <= now),
+                or_(_TASKS.c.queued_until.is_(None), _TASKS.c.queued_until <= now),
+            )
+            .order_by(_TASKS.c.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        ids = list(session.scalars(ready))
+        if ids:
+            session.execute(
+                update(_TASKS).where(_TASKS.c.id.in_(ids)).values(queued_until=now + QUEUED)
+            )
+    return ids
+
+
+def anything_due(runtime: Runtime) -> bool:
+    """Tell, without taking the write lock, whether `due` would find anything."""
+    now = runtime.clock.now()
+    ready = select(func.count()).where(
+        _TASKS.c.due_at <= now,
+        or_(_TASKS.c.lease_until.is_(None), _TASKS.c.lease_until <= now),
+        or_(_TASKS.c.queued_until.is_(None), _TASKS.c.queued_until <= now),
+    )
+    session = reading()
+    found = bool(session.scalar(ready))
+    session.rollback()
+    return found
+
+
+def claim(runtime: Runtime, task_id: str) -> Lease | None:
+    """Take a task that is due; None when it is gone, not due, or in other hands."""
+    now = runtime.clock.now()
+    free = or_(_TASKS.c.lease_until.is_(None), _TASKS.c.lease_until <= now)
+    with transaction() as session:
+        row = session.execute(
+            update(_TASKS)
+            .where(_TASKS.c.id == task_id, _TASKS.c.due_at <= now, free)
+            .values(
+                fence=_TASKS.c.fence + 1,
+                attempts=_TASKS.c.attempts + 1,
+                lease_until=now + LEASE,
+                queued_until=None,
+                wanted_at=None,
+            )
+            .returning(_TASKS.c.kind, _TASKS.c.subject_id, _TASKS.c.fence, _TASKS.c.attempts)
+        ).one_or_none()
+    if row is None:
+        return None
+    kind, subject_id, fence, attempts = row
+    return Lease(task_id, Kind(kind), subject_id, fence, attempts, now)
+
+
+def hold(session: Session, lease: Lease, now: datetime) -> None:
+    """Begin a step: prove that the task is still ours, and lock it for this transaction.
+
+    Raises LeaseLost when somebody else has claimed or dropped it.
+    """
+    held = session.execute(
+        update(_TASKS)
+        .where(_TASKS.c.id == lease.task_id, _TASKS.c.fence == lease.fence)
+        .values(lease_until=now + LEASE)
+    )
+    if held.rowcount != 1:  # type: ignore[attr-defined]
+        raise LeaseLost(lease.kind.value)
+
+
+def renew(runtime: Runtime, lease: Lease) -> bool:
+    """Hold on to a task between steps; False when it is no longer ours."""
+    try:
+        with transaction() as session:
+            hold(session, lease, runtime.clock.now())
+    except LeaseLost:
+        return False
+    return True
+
+
+def finish(session: Session, lease: Lease, next_due_at: datetime | None) -> None:
+    """End a task well, in the step's own transaction.
+
+    It comes back at *next_due_at*, or at once when somebody asked for it while it ran. With
+    None it is done for good, unless it was asked for meanwhile.
+    """
+    ours = and_(_TASKS.c.id == lease.task_id, _TASKS.c.fence == lease.fence)
+    wanted = _TASKS.c.wanted_at.is_not(None)
+    if next_due_at is None:
+        gone = delete(_TASKS).where(ours, ~wanted)
+        if session.execute(gone).rowcount == 1:  # type: ignore[attr-defined]
+            return
+        next_due_at = lease.started_at
+    session.execute(
+        update(_TASKS)
+        .where(ours)
+        .values(
+            due_at=case((wanted, _TASKS.c.wanted_at), else_=next_due_at),
+            lease_until=None,
+            queued_until=None,
+            attempts=0,
+            reason=None,
+        )
+    )
+
+
+def fail(runtime: Runtime, lease: Lease, reason: str, retry_after: timedelta | None = None) -> None:
+    """End a task badly: it comes back after *retry_after*, or later with every failure."""
+    wait = retry_after or backoff(lease.attempts)
+    with transaction() as session:
+        session.execute(
+            update(_TASKS)
+            .where(_TASKS.c.id == lease.task_id, _TASKS.c.fence == lease.fence)
+            .values(
+                due_at=runtime.clock.now() + wait,
+                lease_until=None,
+                queued_until=None,
+                reason=reason,
+            )
+        )
+
+
+def backoff(attempts: int) -> timedelta:
+    """Give the wait after so many attempts: doubling from seconds to an hour, with jitter."""
+    doubled = FIRST_RETRY * int(2 ** min(max(attempts - 1, 0), 16))
+    return min(doubled, LAST_RETRY) * jitter()

@@ -1,0 +1,174 @@
+"""Running one task: claim it, keep its lease, do it, and say how it ended.
+
+The one place where provider errors become decisions: wait, ask for a new connection, stop.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from threading import Event, Thread
+
+from flask import Flask, current_app
+from sqlalchemy import select, update
+
+from broker.errors import (
+    AuthorizationLost,
+    BrokerError,
+    CalendarGone,
+    LeaseLost,
+    ProviderError,
+    RateLimited,
+)
+from broker.models import Calendar, Connection, db, reading, transaction
+from broker.services import (
+    calendar_lists,
+    disconnect,
+    housekeeping,
+    subscriptions,
+    syncing,
+    tasks,
+)
+from broker.services.runtime import Runtime
+from broker.services.tasks import Kind, Lease
+
+log = logging.getLogger(__name__)
+
+_RUNNERS: Mapping[Kind, Callable[[Runtime, Lease], None]] = {
+    Kind.LIST_CALENDARS: calendar_lists.list_calendars,
+    Kind.SYNC_CALENDAR: syncing.sync_calendar,
+    Kind.ROLL_WINDOW: syncing.roll_window,
+    Kind.SUBSCRIBE: subscriptions.subscribe,
+    Kind.UNSUBSCRIBE: subscriptions.unsubscribe,
+    Kind.REVOKE: disconnect.revoke_credential,
+    Kind.RETIRE: disconnect.retire,
+    Kind.CLEAN_UP: housekeeping.clean_up,
+}
+_ON_CALENDARS = frozenset({Kind.SYNC_CALENDAR, Kind.ROLL_WINDOW, Kind.SUBSCRIBE})
+_ON_CONNECTIONS = frozenset({Kind.LIST_CALENDARS, Kind.RETIRE})
+
+
+def run(runtime: Runtime, task_id: str) -> bool:
+    """Run a task if it is due and free; False when there was nothing to do.
+
+    Errors end here: they become a wait, a reason code, or a connection that asks to be
+    renewed. Only what no class of ours describes is raised, after the task was put back.
+    """
+    lease = tasks.claim(runtime, task_id)
+    if lease is None:
+        return False
+    try:
+        with keep_lease(runtime, lease):
+            _RUNNERS[lease.kind](runtime, lease)
+    except LeaseLost:
+        log.info("lease lost", extra={"task": task_id, "kind": lease.kind.value})
+    except ProviderError as error:
+        _provider_failed(runtime, lease, error)
+    except BrokerError as error:
+        log.error("task failed", extra={"task": task_id, "error": type(error).__name__})
+        _put_back(runtime, lease, type(error).__name__)
+    except Exception:
+        _put_back(runtime, lease, "unexpected")
+        raise
+    return True
+
+
+def _provider_failed(runtime: Runtime, lease: Lease, error: ProviderError) -> None:
+    connection_id = _connection_of(lease)
+    log.warning(
+        "provider failed",
+        extra={
+            "task": lease.task_id,
+            "kind": lease.kind.value,
+            "connection": connection_id,
+            "operation": error.operation,
+            "status": error.status,
+            "reason": error.reason,
+        },
+    )
+    if isinstance(error, AuthorizationLost) and connection_id is not None:
+        disconnect.mark_disconnected(runtime, connection_id, error.reason)
+        return
+    if isinstance(error, CalendarGone) and lease.kind in _ON_CALENDARS:
+        _calendar_gone(runtime, lease, connection_id)
+        return
+    if lease.kind is Kind.REVOKE and lease.attempts >= disconnect.GIVE_UP_AFTER:
+        disconnect.forget_revocation(runtime, lease)
+        return
+    wait = error.retry_after if isinstance(error, RateLimited) else None
+    tasks.fail(runtime, lease, error.reason, wait)
+    _note_reason(runtime, lease, connection_id, error.reason)
+
+
+def _calendar_gone(runtime: Runtime, lease: Lease, connection_id: str | None) -> None:
+    """The provider no longer knows the calendar: the list decides whether it is gone."""
+    now = runtime.clock.now()
+    tasks.fail(runtime, lease, CalendarGone.reason)
+    wanted: list[str] = []
+    with transaction() as session:
+        if connection_id is not None:
+            wanted.append(tasks.want(session, Kind.LIST_CALENDARS, connection_id, now, now))
+    _note_reason(runtime, lease, connection_id, CalendarGone.reason)
+    runtime.queue.announce(wanted)
+
+
+def _put_back(runtime: Runtime, lease: Lease, reason: str) -> None:
+    tasks.fail(runtime, lease, reason)
+    _note_reason(runtime, lease, _connection_of(lease), "unreadable_answer")
+
+
+def _note_reason(runtime: Runtime, lease: Lease, connection_id: str | None, reason: str) -> None:
+    """Let status say why it is not well, and when we last tried."""
+    now = runtime.clock.now()
+    with transaction() as session:
+        if lease.kind in _ON_CALENDARS:
+            session.execute(
+                update(Calendar)
+                .where(Calendar.id == lease.subject_id)
+                .values(reason=reason, last_attempt_at=now)
+            )
+        if connection_id is not None:
+            session.execute(
+                update(Connection)
+                .where(Connection.id == connection_id)
+                .values(reason=reason, last_attempt_at=now)
+            )
+
+
+def _connection_of(lease: Lease) -> str | None:
+    if lease.kind in _ON_CONNECTIONS:
+        return lease.subject_id
+    if lease.kind in _ON_CALENDARS:
+        query = select(Calendar.connection_id).where(Calendar.id == lease.subject_id)
+        return reading().scalar(query)
+    return None
+
+
+@contextmanager
+def keep_lease(runtime: Runtime, lease: Lease) -> Iterator[None]:
+    """Renew a lease from a second thread for as long as the work takes.
+
+    A worker that is stopped stops renewing too, and loses the task to another.
+    """
+    done = Event()
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    thread = Thread(target=_renew_until, args=(app, runtime, lease, done), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _renew_until(app: Flask, runtime: Runtime, lease: Lease, done: Event) -> None:
+    while not done.wait(tasks.RENEW_EVERY.total_seconds()):
+        with app.app_context():
+            try:
+                if not tasks.renew(runtime, lease):
+                    return
+            except Exception:
+                log.warning("lease not renewed", extra={"task": lease.task_id})
+            finally:
+                db.session.remove()
