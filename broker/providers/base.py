@@ -53,6 +53,8 @@ class Provider(Protocol):
     """The name people know."""
     provider_name: str
     """The partner API's `provider_name`."""
+    window_bound: bool
+    """Whether a full read lists only what overlaps the window, so that moving it means reading."""
 
     def client(self, credential: Credential) -> CalendarClient:
         """Give the view of one credential."""

@@ -1,0 +1,25 @@
+"""The providers, one line each; `configured` gives those that this deployment can offer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from broker.clock import Clock
+from broker.http import Http
+from broker.providers.base import Provider
+from broker.providers.caldav import CalDav
+from broker.providers.google import Google
+from broker.settings import Settings
+
+Maker = Callable[[Http, Clock, Settings], Provider | None]
+
+REGISTRY: dict[str, Maker] = {
+    "google": lambda http, clock, s: Google(http, clock, s.google) if s.google else None,
+    "caldav": lambda http, clock, s: CalDav(http, clock),
+}
+
+
+def configured(http: Http, clock: Clock, settings: Settings) -> dict[str, Provider]:
+    """Make the providers whose settings are there, in the order in which they are offered."""
+    made = {slug: make(http, clock, settings) for slug, make in REGISTRY.items()}
+    return {slug: provider for slug, provider in made.items() if provider is not None}

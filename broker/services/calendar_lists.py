@@ -1,0 +1,138 @@
+"""Which calendars a connection has: found, renamed, gone."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from broker.crypto import DataKey
+from broker.domain import RemoteCalendar
+from broker.errors import LeaseLost
+from broker.ids import jitter, new_id
+from broker.models import Calendar, Connection, transaction
+from broker.providers.base import CalendarClient, PushProvider
+from broker.services import connections, tasks
+from broker.services.runtime import Runtime
+from broker.services.syncing import with_client
+from broker.services.tasks import Kind, Lease
+
+log = logging.getLogger(__name__)
+
+LIST_EVERY = timedelta(hours=1)
+
+
+def list_calendars(runtime: Runtime, lease: Lease) -> None:
+    """Bring the list of a connection's calendars up to date, and sync the new ones.
+
+    A listing that fails changes nothing: calendars that are known go on being synced.
+    """
+
+    def read(client: CalendarClient) -> list[RemoteCalendar]:
+        return client.calendars()
+
+    found = with_client(runtime, lease.subject_id, read)
+    now = runtime.clock.now()
+    with transaction() as session:
+        tasks.hold(session, lease, now)
+        connection = session.get(Connection, lease.subject_id)
+        if connection is None:
+            raise LeaseLost(lease.kind.value)
+        wanted = store(runtime, session, connection, found, now)
+        if not found and connection.initial_sync_at is None:
+            connection.initial_sync_at = now
+        connection.last_attempt_at = connection.last_success_at = now
+        connection.reason = None
+        tasks.finish(session, lease, now + LIST_EVERY * jitter())
+    runtime.queue.announce(wanted)
+
+
+def store(
+    runtime: Runtime,
+    session: Session,
+    connection: Connection,
+    found: list[RemoteCalendar],
+    now: datetime,
+) -> list[str]:
+    """Write a complete listing, in the caller's transaction; gives tasks to announce."""
+    key = connections.data_key(runtime.vault, connection)
+    query = select(Calendar).where(Calendar.connection_id == connection.id)
+    held = {calendar.remote_digest: calendar for calendar in session.scalars(query)}
+    wanted: list[str] = []
+    for remote in found:
+        digest = runtime.vault.digest("calendar", connection.id, remote.remote_id)
+        calendar = held.pop(digest, None)
+        if calendar is None or calendar.deleted_at is not None:
+            fresh = calendar or _new(session, connection, key, digest, remote)
+            fresh.deleted_at = None
+            wanted += _start(runtime, session, connection, fresh.id, now)
+            calendar = fresh
+        _describe(key, calendar, remote)
+    for calendar in held.values():
+        if calendar.deleted_at is None:
+            calendar.deleted_at = now
+            tasks.drop(session, _CALENDAR_TASKS, [calendar.id])
+            log.info("calendar gone", extra={"calendar": calendar.id})
+    return wanted
+
+
+_CALENDAR_TASKS = (Kind.SYNC_CALENDAR, Kind.ROLL_WINDOW, Kind.SUBSCRIBE)
+
+
+def start_all(
+    runtime: Runtime, session: Session, connection: Connection, now: datetime
+) -> list[str]:
+    """Want every task of a connection that has just been connected; gives those for now."""
+    wanted = [tasks.want(session, Kind.LIST_CALENDARS, connection.id, now, now)]
+    query = select(Calendar.id).where(
+        Calendar.connection_id == connection.id, Calendar.deleted_at.is_(None)
+    )
+    for calendar_id in session.scalars(query).all():
+        wanted += _start(runtime, session, connection, calendar_id, now)
+    return wanted
+
+
+def stop_all(session: Session, connection_id: str) -> None:
+    """Forget every task of a connection, in the caller's transaction."""
+    query = select(Calendar.id).where(Calendar.connection_id == connection_id)
+    tasks.drop(session, _CALENDAR_TASKS, session.scalars(query).all())
+    tasks.drop(session, (Kind.LIST_CALENDARS,), [connection_id])
+
+
+def _new(
+    session: Session, connection: Connection, key: DataKey, digest: bytes, remote: RemoteCalendar
+) -> Calendar:
+    calendar_id = new_id("cal")
+    calendar = Calendar(
+        id=calendar_id,
+        connection_id=connection.id,
+        remote_digest=digest,
+        sealed_remote_id=key.seal_text(remote.remote_id, f"calendars:{calendar_id}:remote_id"),
+        sealed_name=key.seal_text(remote.name, f"calendars:{calendar_id}:name"),
+    )
+    session.add(calendar)
+    session.flush()
+    return calendar
+
+
+def _describe(key: DataKey, calendar: Calendar, remote: RemoteCalendar) -> None:
+    if connections.calendar_name(key, calendar) != remote.name:
+        calendar.sealed_name = key.seal_text(remote.name, f"calendars:{calendar.id}:name")
+    calendar.color = remote.color
+    calendar.tzid = remote.tzid or calendar.tzid
+    calendar.read_only = remote.read_only
+    calendar.primary = remote.primary
+    calendar.counts_as_busy = remote.counts_as_busy
+
+
+def _start(
+    runtime: Runtime, session: Session, connection: Connection, calendar_id: str, now: datetime
+) -> list[str]:
+    wanted = [tasks.want(session, Kind.SYNC_CALENDAR, calendar_id, now, now)]
+    tomorrow = now + timedelta(days=1) * jitter(0.1)
+    tasks.want(session, Kind.ROLL_WINDOW, calendar_id, now, tomorrow)
+    if isinstance(runtime.providers[connection.provider], PushProvider):
+        wanted.append(tasks.want(session, Kind.SUBSCRIBE, calendar_id, now, now))
+    return wanted

@@ -1,0 +1,87 @@
+"""Connections: opening what is sealed about them, and how they end."""
+
+from __future__ import annotations
+
+import msgspec
+
+from broker.crypto import DataKey, Vault
+from broker.domain import Credential, OAuthCredential, PasswordCredential
+from broker.models import Calendar, Connection
+
+
+class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whose login a connection is, as sealed in its row.
+
+    *addresses* of the person are never shown to anybody but their own applications.
+    """
+
+    subject: str
+    profile_name: str
+    email: str | None = None
+    display_name: str | None = None
+
+
+class _Stored(msgspec.Struct, frozen=True):
+    """A credential as it is sealed: one of its two kinds."""
+
+    oauth: OAuthCredential | None = None
+    password: PasswordCredential | None = None
+
+
+def key_place(connection_id: str) -> str:
+    """Name where a connection's wrapped data key belongs."""
+    return f"connections:{connection_id}:key"
+
+
+def data_key(vault: Vault, connection: Connection) -> DataKey:
+    """Open a connection's data key. Raises SealBroken under a wrong key ring."""
+    return vault.data_key(connection.wrapped_key, key_place(connection.id))
+
+
+def identity(vault: Vault, connection: Connection) -> Identity:
+    """Open whose login a connection is."""
+    sealed = connection.sealed_identity
+    plain = data_key(vault, connection).open(sealed, f"connections:{connection.id}:identity")
+    return msgspec.json.decode(plain, type=Identity)
+
+
+def seal_identity(key: DataKey, connection_id: str, who: Identity) -> bytes:
+    """Seal whose login a connection is."""
+    return key.seal(msgspec.json.encode(who), f"connections:{connection_id}:identity")
+
+
+def credential(vault: Vault, connection: Connection) -> Credential:
+    """Open a connection's credential."""
+    place = f"connections:{connection.id}:credential"
+    return decode_credential(data_key(vault, connection).open(connection.sealed_credential, place))
+
+
+def seal_credential(key: DataKey, connection_id: str, secret: Credential) -> bytes:
+    """Seal a credential."""
+    return key.seal(encode_credential(secret), f"connections:{connection_id}:credential")
+
+
+def encode_credential(secret: Credential) -> bytes:
+    """Write a credential of either kind as bytes, for sealing only."""
+    if isinstance(secret, OAuthCredential):
+        return msgspec.json.encode(_Stored(oauth=secret))
+    return msgspec.json.encode(_Stored(password=secret))
+
+
+def decode_credential(plain: bytes) -> Credential:
+    """Read what `encode_credential` wrote."""
+    stored = msgspec.json.decode(plain, type=_Stored)
+    found = stored.oauth or stored.password
+    if found is None:
+        raise ValueError("a credential of no kind")
+    return found
+
+
+def calendar_remote_id(key: DataKey, calendar: Calendar) -> str:
+    """Open what the provider calls a calendar."""
+    return key.open_text(calendar.sealed_remote_id, f"calendars:{calendar.id}:remote_id")
+
+
+def calendar_name(key: DataKey, calendar: Calendar) -> str:
+    """Open a calendar's name."""
+    return key.open_text(calendar.sealed_name, f"calendars:{calendar.id}:name")

@@ -1,0 +1,124 @@
+"""Credentials that work: one refresh upstream, however many callers need it.
+
+Whoever sets `refresh_until` on the connection refreshes; everyone else waits for the row's
+`credential_version` to rise. It works across processes, because it is a row.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import cast
+
+from sqlalchemy import or_, select, update
+
+from broker.domain import Credential, OAuthCredential
+from broker.errors import AuthorizationLost, ProviderUnavailable
+from broker.models import Connection, reading, transaction
+from broker.models.base import table_of
+from broker.providers.base import CalendarClient, OAuthProvider
+from broker.services import connections
+from broker.services.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+MARGIN = timedelta(minutes=4)
+REFRESH_LEASE = timedelta(seconds=75)
+LOOK_AGAIN = timedelta(milliseconds=50)
+_CONNECTIONS = table_of(Connection)
+
+
+def client(runtime: Runtime, connection_id: str, *, stale: int | None = None) -> CalendarClient:
+    """Give a client with a credential that is good now.
+
+    Raises AuthorizationLost when the connection is gone or the provider refuses the refresh,
+    and what `OAuthProvider.refresh` raises.
+    """
+    connection, credential = fresh(runtime, connection_id, stale=stale)
+    return runtime.providers[connection.provider].client(credential)
+
+
+def version(connection_id: str) -> int:
+    """Tell the version of a connection's stored credential."""
+    query = select(Connection.credential_version).where(Connection.id == connection_id)
+    return int(reading().scalar(query) or 0)
+
+
+def fresh(
+    runtime: Runtime, connection_id: str, *, stale: int | None = None
+) -> tuple[Connection, Credential]:
+    """Give a connection, as it was read, and a credential that does not expire within minutes.
+
+    *stale* is a credential version that the provider has just refused: it is not used again.
+    """
+    waited_from = runtime.clock.now()
+    while True:
+        connection, credential = _read(runtime, connection_id)
+        if not _needs_refresh(runtime, connection, credential, stale):
+            return connection, credential
+        if _begin_refresh(connection, runtime.clock.now()):
+            _refresh(runtime, connection, cast(OAuthCredential, credential))
+            stale = None
+            continue
+        if runtime.clock.now() - waited_from > REFRESH_LEASE:
+            raise ProviderUnavailable(connection.provider, "refresh", detail="no answer in time")
+        runtime.clock.sleep(LOOK_AGAIN)
+
+
+def _read(runtime: Runtime, connection_id: str) -> tuple[Connection, Credential]:
+    session = reading()
+    session.rollback()
+    connection = session.get(Connection, connection_id, populate_existing=True)
+    if connection is None or connection.disconnected_reason is not None:
+        raise AuthorizationLost("broker", "credential", detail="not connected")
+    session.expunge(connection)
+    session.rollback()
+    return connection, connections.credential(runtime.vault, connection)
+
+
+def _needs_refresh(
+    runtime: Runtime, connection: Connection, credential: Credential, stale: int | None
+) -> bool:
+    if not isinstance(credential, OAuthCredential):
+        return False
+    if stale is not None and connection.credential_version <= stale:
+        return True
+    return credential.expires_at - runtime.clock.now() < MARGIN
+
+
+def _begin_refresh(connection: Connection, now: datetime) -> bool:
+    """Take the right to refresh this version of the credential."""
+    table = _CONNECTIONS.c
+    with transaction() as session:
+        taken = session.execute(
+            update(_CONNECTIONS)
+            .where(
+                table.id == connection.id,
+                table.credential_version == connection.credential_version,
+                or_(table.refresh_until.is_(None), table.refresh_until <= now),
+            )
+            .values(refresh_until=now + REFRESH_LEASE)
+        )
+        return bool(taken.rowcount == 1)  # type: ignore[attr-defined]
+
+
+def _refresh(runtime: Runtime, connection: Connection, old: OAuthCredential) -> None:
+    provider = cast(OAuthProvider, runtime.providers[connection.provider])
+    connection_id, held = connection.id, connection.credential_version
+    key = connections.data_key(runtime.vault, connection)
+    values: dict[str, object] = {"refresh_until": None}
+    try:
+        new = provider.refresh(old)
+        values["sealed_credential"] = connections.seal_credential(key, connection_id, new)
+        values["credential_version"] = held + 1
+        log.info("credential refreshed", extra={"connection": connection_id})
+    finally:
+        with transaction() as session:
+            session.execute(
+                update(_CONNECTIONS)
+                .where(
+                    _CONNECTIONS.c.id == connection_id,
+                    _CONNECTIONS.c.credential_version == held,
+                )
+                .values(**values)
+            )

@@ -1,0 +1,274 @@
+"""Keeping the copy fresh: list calendars, read changes, move the window.
+
+Each step is one transaction that begins with `tasks.hold`, so that only the lease's owner
+writes. A pass that dies leaves what it has written; the next one repeats it harmlessly.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from broker.crypto import DataKey
+from broker.domain import Changes, window_at
+from broker.errors import AuthorizationLost, CursorExpired, MassDelete, ProtocolError
+from broker.ids import jitter
+from broker.models import Calendar, Connection, Subscription, reading, transaction
+from broker.providers.base import CalendarClient
+from broker.services import connections, credentials, tasks
+from broker.services.runtime import Runtime
+from broker.services.tasks import Kind, Lease
+from broker.sync.apply import Applied, Copy
+
+log = logging.getLogger(__name__)
+
+ASK_AGAIN = timedelta(seconds=60)
+DAY = timedelta(days=1)
+REREAD_EVERY = timedelta(days=7)
+POLL_WITH_PUSH = 6
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The calendar that a pass is about, as it was when the pass began."""
+
+    calendar_id: str
+    remote_id: str
+    connection_id: str
+    key: DataKey
+    cursor: str | None
+    generation: int
+    asked_before: bool
+
+
+def sync_calendar(runtime: Runtime, lease: Lease) -> None:
+    """Read what changed in one calendar and bring the copy up to date.
+
+    Raises whatever the provider's client raises; nothing of the copy is lost by it.
+    """
+    subject = _subject(runtime, lease)
+    if subject is None:
+        return
+    try:
+        applied = _pass(runtime, lease, subject)
+    except CursorExpired:
+        log.info("cursor expired", extra={"calendar": subject.calendar_id})
+        subject = replace(subject, cursor=None)
+        applied = _pass(runtime, lease, subject)
+    except MassDelete as error:
+        _hold_back(runtime, lease, subject, error)
+        return
+    log.info(
+        "calendar synced",
+        extra={
+            "calendar": subject.calendar_id,
+            "written": applied.written,
+            "removed": applied.removed,
+            "full": subject.cursor is None,
+        },
+    )
+
+
+def with_client(
+    runtime: Runtime, connection_id: str, action: Callable[[CalendarClient], Result]
+) -> Result:
+    """Do something with a working client; a refused access token is renewed once.
+
+    *action* may run twice. Raises AuthorizationLost when the second try is refused as well.
+    """
+    version = credentials.version(connection_id)
+    try:
+        return action(credentials.client(runtime, connection_id))
+    except AuthorizationLost:
+        client = credentials.client(runtime, connection_id, stale=version)
+        if credentials.version(connection_id) == version:
+            raise
+        return action(client)
+
+
+def _subject(runtime: Runtime, lease: Lease) -> Subject | None:
+    session = reading()
+    row = session.execute(
+        select(Calendar, Connection)
+        .join(Connection, Connection.id == Calendar.connection_id)
+        .where(Calendar.id == lease.subject_id)
+    ).one_or_none()
+    if row is None or row[0].deleted_at or row[1].disconnected_reason:
+        with transaction() as session:
+            tasks.finish(session, lease, None)
+        return None
+    calendar, connection = row
+    key = connections.data_key(runtime.vault, connection)
+    sealed = calendar.sealed_cursor
+    place = f"calendars:{calendar.id}:cursor"
+    return Subject(
+        calendar_id=calendar.id,
+        remote_id=connections.calendar_remote_id(key, calendar),
+        connection_id=connection.id,
+        key=key,
+        cursor=key.open_text(sealed, place) if sealed else None,
+        generation=calendar.generation,
+        asked_before=calendar.held_back_at is not None,
+    )
+
+
+def _pass(runtime: Runtime, lease: Lease, subject: Subject) -> Applied:
+    """Make one pass: every page in a transaction of its own, the cursor with the last."""
+
+    def read(client: CalendarClient) -> Applied:
+        generation = _begin(runtime, lease, subject)
+        pages = client.changes(subject.remote_id, subject.cursor, window_at(lease.started_at))
+        return _apply_pages(runtime, lease, subject, generation, pages)
+
+    return with_client(runtime, subject.connection_id, read)
+
+
+def _begin(runtime: Runtime, lease: Lease, subject: Subject) -> int:
+    """Open a new generation for a full read, so that an aborted one cannot be mistaken for it."""
+    if subject.cursor is not None:
+        return subject.generation
+    with transaction() as session:
+        tasks.hold(session, lease, runtime.clock.now())
+        statement = (
+            update(Calendar)
+            .where(Calendar.id == subject.calendar_id)
+            .values(generation=Calendar.generation + 1)
+            .returning(Calendar.generation)
+        )
+        return int(session.scalar(statement) or 0)
+
+
+def _apply_pages(
+    runtime: Runtime,
+    lease: Lease,
+    subject: Subject,
+    generation: int,
+    pages: Iterator[Changes],
+) -> Applied:
+    copy = Copy(
+        runtime.vault,
+        subject.key,
+        subject.calendar_id,
+        window_at(lease.started_at),
+        lease.started_at,
+        asked_before=subject.asked_before,
+    )
+    total, skipped = Applied(), 0
+    for page in pages:
+        skipped += len(page.skipped)
+        with transaction() as session:
+            tasks.hold(session, lease, runtime.clock.now())
+            if page.events or page.deleted or page.skipped:
+                total += copy.apply(session, page, generation)
+            if page.cursor is not None:
+                if page.complete:
+                    total += copy.sweep(session, generation)
+                _record(runtime, session, lease, subject, page, skipped)
+                return total
+    raise ProtocolError("broker", "changes", detail="no cursor on the last page")
+
+
+def _record(
+    runtime: Runtime,
+    session: Session,
+    lease: Lease,
+    subject: Subject,
+    page: Changes,
+    skipped: int,
+) -> None:
+    """End a pass: cursor, status and the next date, in the last page's transaction."""
+    calendar = session.get_one(Calendar, subject.calendar_id)
+    place = f"calendars:{calendar.id}:cursor"
+    if page.cursor is not None and page.cursor != subject.cursor:
+        calendar.sealed_cursor = subject.key.seal_text(page.cursor, place)
+    if page.tzid and page.tzid != calendar.tzid:
+        calendar.tzid = page.tzid
+    if subject.cursor is None:
+        calendar.full_read_at = lease.started_at
+        calendar.rolled_to = window_at(lease.started_at).end
+        calendar.skipped = skipped
+    calendar.synced_through = lease.started_at
+    calendar.last_attempt_at = lease.started_at
+    calendar.held_back_at = None
+    calendar.reason = "events_unreadable" if calendar.skipped else None
+    connection = session.get_one(Connection, subject.connection_id)
+    connection.last_attempt_at = connection.last_success_at = lease.started_at
+    connection.reason = None
+    if connection.initial_sync_at is None:
+        session.flush()
+        _note_initial_sync(session, connection, lease.started_at)
+    tasks.finish(session, lease, _next_poll(runtime, session, subject.calendar_id))
+
+
+def _note_initial_sync(session: Session, connection: Connection, now: datetime) -> None:
+    """Note that the first sync has ended once no calendar of the connection waits for it."""
+    waiting = select(Calendar.id).where(
+        Calendar.connection_id == connection.id,
+        Calendar.deleted_at.is_(None),
+        Calendar.synced_through.is_(None),
+    )
+    if session.scalar(waiting.limit(1)) is None:
+        connection.initial_sync_at = now
+        log.info("initial sync completed", extra={"connection": connection.id})
+
+
+def _next_poll(runtime: Runtime, session: Session, calendar_id: str) -> datetime:
+    """Date the next poll: the floor, or a good deal later while push works."""
+    now = runtime.clock.now()
+    pushed = select(Subscription.id).where(
+        Subscription.calendar_id == calendar_id, Subscription.expires_at > now
+    )
+    wait = timedelta(seconds=runtime.settings.poll_seconds)
+    if session.scalar(pushed.limit(1)) is not None:
+        wait *= POLL_WITH_PUSH
+    return now + wait * jitter()
+
+
+def _hold_back(runtime: Runtime, lease: Lease, subject: Subject, error: MassDelete) -> None:
+    """Ask again before believing a large removal; what we hold stays until then."""
+    log.warning(
+        "large removal held back",
+        extra={"calendar": subject.calendar_id, "removed": error.removed, "held": error.held},
+    )
+    with transaction() as session:
+        tasks.hold(session, lease, runtime.clock.now())
+        calendar = session.get_one(Calendar, subject.calendar_id)
+        calendar.held_back_at = lease.started_at
+        calendar.last_attempt_at = lease.started_at
+        calendar.reason = "held_back"
+        tasks.finish(session, lease, runtime.clock.now() + ASK_AGAIN)
+
+
+def roll_window(runtime: Runtime, lease: Lease) -> None:
+    """Move a calendar's window to today, without asking the provider where that is enough."""
+    session = reading()
+    row = session.execute(
+        select(Calendar, Connection)
+        .join(Connection, Connection.id == Calendar.connection_id)
+        .where(Calendar.id == lease.subject_id)
+    ).one_or_none()
+    now = runtime.clock.now()
+    with transaction() as session:
+        tasks.hold(session, lease, now)
+        if row is None or row[0].deleted_at:
+            tasks.finish(session, lease, None)
+            return
+        calendar, connection = row
+        window = window_at(now)
+        key = connections.data_key(runtime.vault, connection)
+        Copy(runtime.vault, key, calendar.id, window, now).roll(session)
+        calendar.rolled_to = window.end
+        bound = runtime.providers[connection.provider].window_bound
+        read_at = calendar.full_read_at
+        if bound or read_at is None or now - read_at > REREAD_EVERY:
+            calendar.sealed_cursor = None
+            tasks.want(session, Kind.SYNC_CALENDAR, calendar.id, now, now)
+        tasks.finish(session, lease, now + DAY * jitter(0.1))
