@@ -1,0 +1,201 @@
+"""Push subscriptions at providers: opened, renewed at half life, believed only with their secret.
+
+They only make a sync happen sooner. What they miss, polling finds.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from broker.crypto import same
+from broker.errors import AuthorizationLost, ConfigurationRefused, NotFound
+from broker.ids import jitter, new_secret, new_uuid
+from broker.models import Calendar, Connection, Subscription, reading, transaction
+from broker.providers.base import CalendarClient, PushProvider
+from broker.services import connections, tasks
+from broker.services.runtime import Runtime
+from broker.services.syncing import with_client
+from broker.services.tasks import Kind, Lease
+
+log = logging.getLogger(__name__)
+
+TRY_AGAIN = timedelta(days=1)
+
+
+def subscribe(runtime: Runtime, lease: Lease) -> None:
+    """Open a subscription for a calendar, then let go of its older ones.
+
+    Our row is committed first: the provider's first message may arrive before its answer.
+    """
+    row = (
+        reading()
+        .execute(
+            select(Calendar, Connection)
+            .join(Connection, Connection.id == Calendar.connection_id)
+            .where(Calendar.id == lease.subject_id)
+        )
+        .one_or_none()
+    )
+    if row is None or row[0].deleted_at or row[0].push_refused or not _reachable(runtime):
+        with transaction() as session:
+            tasks.hold(session, lease, runtime.clock.now())
+            tasks.finish(session, lease, None)
+        return
+    calendar, connection = row
+    provider = runtime.providers[connection.provider]
+    if not isinstance(provider, PushProvider):
+        raise TypeError(f"{provider.slug} has no push")
+    key = connections.data_key(runtime.vault, connection)
+    remote_id = connections.calendar_remote_id(key, calendar)
+    connection_id, calendar_id, slug = connection.id, calendar.id, connection.provider
+    subscription_id, secret = new_uuid(), new_secret()
+    with transaction() as session:
+        tasks.hold(session, lease, runtime.clock.now())
+        digest = runtime.vault.digest("subscription", subscription_id, secret)
+        session.add(
+            Subscription(
+                id=subscription_id,
+                calendar_id=calendar_id,
+                secret_digest=digest,
+                created_at=lease.started_at,
+            )
+        )
+    callback = f"{runtime.settings.public_url}/hooks/{slug}/{subscription_id}"
+
+    def open_it(client: CalendarClient) -> tuple[str, timedelta] | None:
+        opened = provider.open_subscription(
+            client, remote_id, subscription_id=subscription_id, callback_url=callback, secret=secret
+        )
+        if opened is None:
+            return None
+        return opened.resource_id, opened.expires_at - runtime.clock.now()
+
+    try:
+        opened = with_client(runtime, connection_id, open_it)
+    except ConfigurationRefused:
+        log.warning("push refused, polling instead", extra={"calendar": calendar_id})
+        _keep(runtime, lease, subscription_id, None)
+        return
+    _keep(runtime, lease, subscription_id, opened)
+
+
+def _keep(
+    runtime: Runtime, lease: Lease, subscription_id: str, opened: tuple[str, timedelta] | None
+) -> None:
+    """Write what came of it; the next date is half the life that the provider granted."""
+    now = runtime.clock.now()
+    wanted: list[str] = []
+    with transaction() as session:
+        tasks.hold(session, lease, now)
+        subscription = session.get_one(Subscription, subscription_id)
+        calendar = session.get_one(Calendar, subscription.calendar_id)
+        if opened is None:
+            session.delete(subscription)
+            calendar.push_refused = True
+            tasks.finish(session, lease, None)
+            return
+        resource_id, life = opened
+        connection = session.get_one(Connection, calendar.connection_id)
+        key = connections.data_key(runtime.vault, connection)
+        place = f"subscriptions:{subscription_id}:resource_id"
+        subscription.sealed_resource_id = key.seal_text(resource_id, place)
+        subscription.expires_at = now + life
+        older = select(Subscription.id).where(
+            Subscription.calendar_id == calendar.id, Subscription.id != subscription_id
+        )
+        for old in session.scalars(older).all():
+            wanted.append(tasks.want(session, Kind.UNSUBSCRIBE, old, now, now))
+        wanted.append(tasks.want(session, Kind.SYNC_CALENDAR, calendar.id, now, now))
+        tasks.finish(session, lease, now + life / 2 * jitter(0.1))
+    runtime.queue.announce(wanted)
+
+
+def unsubscribe(runtime: Runtime, lease: Lease) -> None:
+    """Close a subscription at the provider and forget it; one that cannot be closed just dies."""
+    row = (
+        reading()
+        .execute(
+            select(Subscription, Connection)
+            .join(Calendar, Calendar.id == Subscription.calendar_id)
+            .join(Connection, Connection.id == Calendar.connection_id)
+            .where(Subscription.id == lease.subject_id)
+        )
+        .one_or_none()
+    )
+    if row is not None and row[0].sealed_resource_id is not None:
+        subscription, connection = row
+        resource_id = _resource_id(runtime, subscription, connection)
+        provider = runtime.providers[connection.provider]
+
+        def close(client: CalendarClient) -> None:
+            if isinstance(provider, PushProvider):
+                provider.close_subscription(
+                    client, subscription_id=lease.subject_id, resource_id=resource_id
+                )
+
+        try:
+            with_client(runtime, connection.id, close)
+        except AuthorizationLost:
+            log.info("subscription left to expire", extra={"subscription": lease.subject_id})
+    with transaction() as session:
+        tasks.hold(session, lease, runtime.clock.now())
+        found = session.get(Subscription, lease.subject_id)
+        if found is not None:
+            session.delete(found)
+        tasks.finish(session, lease, None)
+
+
+def receive(
+    runtime: Runtime, slug: str, subscription_id: str, headers: Mapping[str, str], body: bytes
+) -> None:
+    """Take a provider's message: want an early sync of the calendar it is about.
+
+    Raises NotFound for whatever we do not believe: unknown, wrong secret, other resource.
+    """
+    provider = runtime.providers.get(slug)
+    if not isinstance(provider, PushProvider):
+        raise NotFound(slug)
+    message = provider.read_notification(subscription_id, headers, body)
+    found = (
+        reading()
+        .execute(
+            select(Subscription, Connection)
+            .join(Calendar, Calendar.id == Subscription.calendar_id)
+            .join(Connection, Connection.id == Calendar.connection_id)
+            .where(Subscription.id == subscription_id, Connection.provider == slug)
+        )
+        .one_or_none()
+    )
+    if message is None or found is None:
+        raise NotFound("subscription")
+    subscription, connection = found
+    digest = runtime.vault.digest("subscription", subscription_id, message.secret)
+    if not same(digest, subscription.secret_digest):
+        raise NotFound("subscription")
+    known = _resource_id(runtime, subscription, connection)
+    if known and known != message.resource_id:
+        raise NotFound("subscription")
+    if not message.wakes:
+        return
+    now = runtime.clock.now()
+    with transaction() as session:
+        task_id = tasks.want(session, Kind.SYNC_CALENDAR, subscription.calendar_id, now, now)
+    runtime.queue.announce([task_id])
+
+
+def _resource_id(runtime: Runtime, subscription: Subscription, connection: Connection) -> str:
+    """Open what the provider calls the subscription; empty while it has not told us."""
+    if subscription.sealed_resource_id is None:
+        return ""
+    key = connections.data_key(runtime.vault, connection)
+    place = f"subscriptions:{subscription.id}:resource_id"
+    return key.open_text(subscription.sealed_resource_id, place)
+
+
+def _reachable(runtime: Runtime) -> bool:
+    """Tell whether a provider can call us: https, or a sandbox on this machine."""
+    return runtime.settings.secure or runtime.settings.local

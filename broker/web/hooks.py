@@ -1,0 +1,27 @@
+"""Provider notifications in: believed only with their secret, answered at once."""
+
+from __future__ import annotations
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+
+from broker.services import subscriptions
+from broker.services.runtime import current_runtime
+
+BODY_CAP_BYTES = 64 * 1024
+
+
+def blueprint() -> Blueprint:
+    """Make the blueprint of the addresses that providers call."""
+    hooks = Blueprint("hooks", __name__)
+    hooks.post("/hooks/<slug>/<subscription_id>")(receive)
+    return hooks
+
+
+def receive(slug: str, subscription_id: str) -> ResponseReturnValue:
+    """Take a notification: it causes an early sync and nothing else."""
+    request.max_content_length = BODY_CAP_BYTES
+    body = request.get_data(cache=False)
+    headers = dict(request.headers)
+    subscriptions.receive(current_runtime(), slug, subscription_id, headers, body)
+    return "", 204
