@@ -1,0 +1,176 @@
+"""How connections end: refused by the provider, left by an application, or no longer used."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from broker.clock import Clock
+from broker.domain import OAuthCredential
+from broker.errors import NotFound
+from broker.ids import new_id
+from broker.models import Account, Connection, Grant, Profile, Revocation, reading, transaction
+from broker.providers.base import OAuthProvider
+from broker.services import audit, calendar_lists, connections, tasks
+from broker.services.runtime import Runtime
+from broker.services.tasks import Kind, Lease
+
+log = logging.getLogger(__name__)
+
+GIVE_UP_AFTER = 12
+
+
+def mark_disconnected(runtime: Runtime, connection_id: str, reason: str) -> None:
+    """Note that the provider refuses the credential, and stop every task that would use it.
+
+    The copy stays readable; the person is asked to connect again.
+    """
+    now = runtime.clock.now()
+    with transaction() as session:
+        connection = session.get(Connection, connection_id)
+        if connection is None or connection.disconnected_reason is not None:
+            return
+        connection.disconnected_reason = reason
+        connection.disconnected_at = now
+        calendar_lists.stop_all(session, connection_id)
+        audit.note(session, now, "connection_refused", subject_id=connection_id, reason=reason)
+    log.info("connection refused", extra={"connection": connection_id, "reason": reason})
+
+
+def revoke_profile(runtime: Runtime, *, account_id: str, profile_id: str) -> None:
+    """Take one profile out of an account; ends the connection when it was the last.
+
+    Raises NotFound when the account has no such profile.
+    """
+    now = runtime.clock.now()
+    wanted: list[str] = []
+    with transaction() as session:
+        profile = session.get(Profile, profile_id)
+        if profile is None or profile.account_id != account_id:
+            raise NotFound("profile")
+        account = session.get_one(Account, account_id)
+        connection = session.get_one(Connection, profile.connection_id)
+        audit.note(
+            session,
+            now,
+            "profile_revoked",
+            application_id=account.application_id,
+            subject_id=profile_id,
+        )
+        session.delete(profile)
+        session.flush()
+        left = select(func.count()).where(Profile.connection_id == connection.id)
+        if not session.scalar(left):
+            wanted = _end(runtime, session, connection)
+        else:
+            note_unused(runtime.clock, runtime.settings.retention_days, session, [connection.id])
+    runtime.queue.announce(wanted)
+
+
+def _end(runtime: Runtime, session: Session, connection: Connection) -> list[str]:
+    """Shred a connection, and give its credential back unless another needs the same grant."""
+    now = runtime.clock.now()
+    wanted: list[str] = []
+    provider = runtime.providers.get(connection.provider)
+    if isinstance(provider, OAuthProvider) and not _grant_is_shared(session, connection):
+        secret = connections.credential(runtime.vault, connection)
+        if isinstance(secret, OAuthCredential):
+            revocation_id = new_id("rev")
+            plain = connections.encode_credential(secret)
+            wrapped = runtime.vault.wrap(plain, f"revocations:{revocation_id}:credential")
+            session.add(
+                Revocation(
+                    id=revocation_id,
+                    provider=connection.provider,
+                    wrapped_credential=wrapped,
+                    created_at=now,
+                )
+            )
+            wanted.append(tasks.want(session, Kind.REVOKE, revocation_id, now, now))
+    calendar_lists.stop_all(session, connection.id)
+    tasks.drop(session, (Kind.RETIRE,), [connection.id])
+    audit.note(session, now, "connection_shredded", subject_id=connection.id)
+    session.delete(connection)
+    return wanted
+
+
+def _grant_is_shared(session: Session, connection: Connection) -> bool:
+    """Tell whether another access mode rests on the same login: providers revoke per user."""
+    others = select(func.count()).where(
+        Connection.provider == connection.provider,
+        Connection.login_digest == connection.login_digest,
+        Connection.id != connection.id,
+    )
+    return bool(session.scalar(others))
+
+
+def note_grants_revoked(
+    clock: Clock, retention_days: int, session: Session, account_ids: list[str]
+) -> None:
+    """Stop syncing connections that no application may read any more.
+
+    Called inside the transaction that revokes grants.
+    """
+    query = select(Profile.connection_id).where(Profile.account_id.in_(account_ids)).distinct()
+    note_unused(clock, retention_days, session, list(session.scalars(query)))
+
+
+def note_unused(
+    clock: Clock, retention_days: int, session: Session, connection_ids: list[str]
+) -> None:
+    """Of these connections, retire those without a live grant after the retention time."""
+    session.flush()
+    live = (
+        select(Profile.connection_id)
+        .join(Grant, Grant.account_id == Profile.account_id)
+        .where(Profile.connection_id.in_(connection_ids), Grant.revoked_at.is_(None))
+    )
+    used = set(session.scalars(live))
+    now = clock.now()
+    for connection_id in set(connection_ids) - used:
+        connection = session.get(Connection, connection_id)
+        if connection is None or connection.unused_since is not None:
+            continue
+        connection.unused_since = now
+        calendar_lists.stop_all(session, connection_id)
+        tasks.want(session, Kind.RETIRE, connection_id, now, now + timedelta(days=retention_days))
+
+
+def retire(runtime: Runtime, lease: Lease) -> None:
+    """End a connection that nobody has used for the whole retention time."""
+    wanted: list[str] = []
+    now = runtime.clock.now()
+    with transaction() as session:
+        tasks.hold(session, lease, now)
+        connection = session.get(Connection, lease.subject_id)
+        if connection is not None and connection.unused_since is not None:
+            wanted = _end(runtime, session, connection)
+        else:
+            tasks.finish(session, lease, None)
+    runtime.queue.announce(wanted)
+
+
+def revoke_credential(runtime: Runtime, lease: Lease) -> None:
+    """Give a credential back at its provider; it is kept only until that has worked."""
+    revocation = reading().get(Revocation, lease.subject_id)
+    if revocation is not None:
+        place = f"revocations:{revocation.id}:credential"
+        plain = runtime.vault.unwrap(revocation.wrapped_credential, place)
+        secret = connections.decode_credential(plain)
+        provider = runtime.providers.get(revocation.provider)
+        if isinstance(provider, OAuthProvider) and isinstance(secret, OAuthCredential):
+            provider.revoke(secret)
+    forget_revocation(runtime, lease)
+
+
+def forget_revocation(runtime: Runtime, lease: Lease) -> None:
+    """Destroy a credential that has been given back, or that nobody takes back."""
+    with transaction() as session:
+        tasks.hold(session, lease, runtime.clock.now())
+        found = session.get(Revocation, lease.subject_id)
+        if found is not None:
+            session.delete(found)
+        tasks.finish(session, lease, None)
