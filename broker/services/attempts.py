@@ -1,0 +1,188 @@
+"""Connect attempts: one person, one browser, one application, a few minutes.
+
+The handle in a page's address finds the attempt; the browser's cookie proves that it is the
+same person; the state sent to a provider comes back once. Two attempts in two tabs have
+nothing in common but the browser.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import msgspec
+from sqlalchemy import select, update
+
+from broker.crypto import same
+from broker.domain import AuthorizationAttempt
+from broker.errors import AttemptOver, NotFound
+from broker.ids import new_id, new_pkce_verifier, new_secret
+from broker.models import Account, Application, ConnectAttempt, Connection, Profile, reading
+from broker.models import transaction as transaction
+from broker.models.base import table_of
+from broker.oauth_server.authorization import AuthorizationRequest
+from broker.services.runtime import Runtime
+
+LIFETIME = timedelta(minutes=20)
+_ATTEMPTS = table_of(ConnectAttempt)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt under way.
+
+    *request* is what the application asked for, None while relinking *profile_id*. *started*
+    is set after the return from a provider: what the flow there began with.
+    """
+
+    id: str
+    handle: str = field(repr=False)
+    application: Application
+    request: AuthorizationRequest | None
+    profile_id: str | None
+    started: AuthorizationAttempt | None = None
+
+
+class _Flow(msgspec.Struct, frozen=True):
+    """What is sealed while the person is at the provider."""
+
+    handle: str
+    started: AuthorizationAttempt
+
+
+def begin(
+    runtime: Runtime, browser: str, *, request: AuthorizationRequest | None, profile_id: str | None
+) -> str:
+    """Open an attempt for this browser; gives its handle."""
+    now = runtime.clock.now()
+    handle, attempt_id = new_secret(), new_id("att")
+    application_id = (
+        request.application_id if request is not None else _application_of(profile_id or "")
+    )
+    wrapped = None
+    if request is not None:
+        place = f"connect_attempts:{attempt_id}:request"
+        wrapped = runtime.vault.wrap(msgspec.json.encode(request), place)
+    with transaction() as session:
+        session.add(
+            ConnectAttempt(
+                id=attempt_id,
+                application_id=application_id,
+                handle_digest=runtime.vault.digest("attempt", handle),
+                browser_digest=runtime.vault.digest("browser", browser),
+                wrapped_request=wrapped,
+                profile_id=profile_id,
+                created_at=now,
+                expires_at=now + LIFETIME,
+            )
+        )
+    return handle
+
+
+def find(runtime: Runtime, handle: str, browser: str) -> Attempt:
+    """Find the attempt of a page. Raises AttemptOver."""
+    row = reading().scalar(
+        select(ConnectAttempt).filter_by(handle_digest=runtime.vault.digest("attempt", handle))
+    )
+    _check(runtime, row, browser)
+    return _open(runtime, row, handle)
+
+
+def leave(runtime: Runtime, attempt: Attempt, slug: str, started: AuthorizationAttempt) -> None:
+    """Note that the person goes to a provider with this state."""
+    flow = _Flow(attempt.handle, started)
+    place = f"connect_attempts:{attempt.id}:flow"
+    with transaction() as session:
+        session.execute(
+            update(_ATTEMPTS)
+            .where(_ATTEMPTS.c.id == attempt.id, _ATTEMPTS.c.finished_at.is_(None))
+            .values(
+                provider=slug,
+                state_digest=runtime.vault.digest("state", started.state),
+                wrapped_flow=runtime.vault.wrap(msgspec.json.encode(flow), place),
+            )
+        )
+
+
+def new_flow(redirect_uri: str, *, hint: str | None, locale: str | None) -> AuthorizationAttempt:
+    """Make the secrets of a flow at an OAuth provider."""
+    return AuthorizationAttempt(
+        redirect_uri=redirect_uri,
+        state=new_secret(),
+        code_verifier=new_pkce_verifier(),
+        nonce=new_secret(),
+        login_hint=hint,
+        locale=locale,
+    )
+
+
+def arrive(runtime: Runtime, slug: str, state: str, browser: str) -> Attempt:
+    """Take the state that a provider brought back; it works once, here, for this provider.
+
+    Raises AttemptOver. A return in another browser changes nothing.
+    """
+    digest = runtime.vault.digest("state", state)
+    row = reading().scalar(select(ConnectAttempt).filter_by(state_digest=digest))
+    _check(runtime, row, browser)
+    if row is None or row.provider != slug or row.wrapped_flow is None:
+        raise AttemptOver("attempt_over")
+    flow = msgspec.json.decode(
+        runtime.vault.unwrap(row.wrapped_flow, f"connect_attempts:{row.id}:flow"), type=_Flow
+    )
+    attempt_id = row.id
+    with transaction() as session:
+        taken = session.execute(
+            update(_ATTEMPTS)
+            .where(_ATTEMPTS.c.id == attempt_id, _ATTEMPTS.c.state_digest == digest)
+            .values(state_digest=None, wrapped_flow=None)
+        )
+        if taken.rowcount != 1:  # type: ignore[attr-defined]
+            raise AttemptOver("attempt_over")
+    return _open(runtime, row, flow.handle, flow.started)
+
+
+def _check(runtime: Runtime, row: ConnectAttempt | None, browser: str) -> None:
+    if row is None or row.finished_at is not None or row.expires_at <= runtime.clock.now():
+        raise AttemptOver("attempt_over")
+    if not browser or not same(row.browser_digest, runtime.vault.digest("browser", browser)):
+        raise AttemptOver("other_browser")
+
+
+def _open(
+    runtime: Runtime,
+    row: ConnectAttempt | None,
+    handle: str,
+    started: AuthorizationAttempt | None = None,
+) -> Attempt:
+    if row is None:
+        raise AttemptOver("attempt_over")
+    request = None
+    if row.wrapped_request is not None:
+        plain = runtime.vault.unwrap(row.wrapped_request, f"connect_attempts:{row.id}:request")
+        request = msgspec.json.decode(plain, type=AuthorizationRequest)
+    application = reading().get_one(Application, row.application_id)
+    return Attempt(row.id, handle, application, request, row.profile_id, started)
+
+
+def _application_of(profile_id: str) -> str:
+    query = (
+        select(Account.application_id)
+        .join(Profile, Profile.account_id == Account.id)
+        .where(Profile.id == profile_id)
+    )
+    found = reading().scalar(query)
+    if found is None:
+        raise NotFound("profile")
+    return str(found)
+
+
+def relink_target(profile_id: str) -> Connection:
+    """Give the connection behind a profile that is to be connected again. Raises NotFound."""
+    found = reading().scalar(
+        select(Connection)
+        .join(Profile, Profile.connection_id == Connection.id)
+        .where(Profile.id == profile_id)
+    )
+    if found is None:
+        raise NotFound("profile")
+    return found
