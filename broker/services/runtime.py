@@ -15,6 +15,7 @@ from broker.http import Http
 from broker.oauth_server.server import OAuthServer
 from broker.providers.base import Provider
 from broker.queues import TaskQueue
+from broker.services.limits import Limits
 from broker.settings import Settings
 
 
@@ -22,7 +23,8 @@ from broker.settings import Settings
 class Runtime:
     """The parts of a running broker, wired once in `create_app`.
 
-    *providers* maps slugs to the providers that are configured. *redis* is for counters only.
+    *providers* maps slugs to the providers that are configured. *redis* is for health only:
+    tasks go through *queue*, counters through *limits*.
     """
 
     settings: Settings
@@ -31,6 +33,7 @@ class Runtime:
     http: Http
     queue: TaskQueue
     redis: Redis
+    limits: Limits
     providers: Mapping[str, Provider]
     oauth: OAuthServer
 

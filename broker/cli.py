@@ -1,0 +1,213 @@
+"""The operator's commands, under `flask`."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup, with_appcontext
+
+from broker import worker
+from broker.errors import BrokerError, ConfigError, InvalidFields, NotFound, SealBroken
+from broker.ids import new_key
+from broker.oauth_server.scopes import KNOWN
+from broker.services import applications, doctor, health, housekeeping, keys, status
+from broker.services.runtime import current_runtime
+
+DEFAULT_SCOPE = "read_write"
+
+Result = TypeVar("Result")
+
+keys_group = AppGroup("keys", help="Make, rotate and count the keys that seal what we hold.")
+
+
+def register_commands(app: Flask) -> None:
+    """Give `flask` our commands."""
+    for command in (
+        app_create,
+        app_list,
+        secret_add,
+        secret_retire,
+        redirect_add,
+        doctor_command,
+        sync_status,
+        clock,
+        worker_command,
+        keys_group,
+    ):
+        app.cli.add_command(command)
+
+
+def unconfigured(error: ConfigError) -> Flask:
+    """Make an app for `flask` that can only make keys and say what is missing."""
+    app = Flask("calbroker")
+
+    @click.command("doctor")
+    def say() -> None:
+        """List what is wrong with the environment."""
+        for problem in error.problems:
+            click.echo(f"  - {problem}", err=True)
+        sys.exit(1)
+
+    app.cli.add_command(say)
+    app.cli.add_command(keys_group)
+    return app
+
+
+@click.command("app-create")
+@click.argument("name")
+@click.option("--redirect-uri", "redirect_uris", multiple=True, required=True)
+@click.option("--scope", default=DEFAULT_SCOPE, show_default=True, help=f"Of: {' '.join(KNOWN)}")
+@click.option("--url", default="", help="The application's own address, for people.")
+@click.option("--public", is_flag=True, help="A client without a secret; it must use PKCE.")
+@with_appcontext
+def app_create(
+    name: str, redirect_uris: tuple[str, ...], scope: str, url: str, public: bool
+) -> None:
+    """Register a partner application. Its secret is shown this once."""
+    application, secret = _told(
+        lambda: applications.create(
+            current_runtime(),
+            name=name,
+            redirect_uris=redirect_uris,
+            scope=scope,
+            url=url,
+            public=public,
+        )
+    )
+    click.echo(f"client_id      {application.client_id}")
+    click.echo(f"client_secret  {secret or 'none: a public client'}")
+
+
+@click.command("app-list")
+@with_appcontext
+def app_list() -> None:
+    """List the partner applications and their live secrets, by id."""
+    for application in applications.all_applications():
+        click.echo(f"{application.client_id}  {application.name}  ({application.scopes})")
+        for secret in applications.live_secrets(application.id):
+            click.echo(f"    secret {secret.id} since {secret.created_at:%Y-%m-%d}")
+
+
+@click.command("secret-add")
+@click.argument("client_id")
+@with_appcontext
+def secret_add(client_id: str) -> None:
+    """Make a second secret, shown this once; both work until one is retired."""
+    click.echo(_told(lambda: applications.add_secret(current_runtime(), client_id)))
+
+
+@click.command("secret-retire")
+@click.argument("client_id")
+@click.argument("secret_id")
+@with_appcontext
+def secret_retire(client_id: str, secret_id: str) -> None:
+    """Stop a secret from working."""
+    _told(lambda: applications.retire_secret(current_runtime(), client_id, secret_id))
+    click.echo("retired")
+
+
+@click.command("redirect-add")
+@click.argument("client_id")
+@click.argument("uri")
+@with_appcontext
+def redirect_add(client_id: str, uri: str) -> None:
+    """Register another redirect URI."""
+    _told(lambda: applications.add_redirect(current_runtime(), client_id, uri))
+    click.echo("added")
+
+
+@click.command("doctor")
+@with_appcontext
+def doctor_command() -> None:
+    """Check this deployment from outside in; exits with 1 when something is wrong."""
+    findings = doctor.examine(current_runtime())
+    for finding in findings:
+        click.echo(f"{'ok  ' if finding.well else 'BAD '} {finding.part}: {finding.text}")
+    if not all(finding.well for finding in findings):
+        sys.exit(1)
+
+
+@click.command("sync-status")
+@with_appcontext
+def sync_status() -> None:
+    """Show every connection: how fresh it is, what is next, and why it is not well."""
+    for line in status.lines(current_runtime()):
+        click.echo(line)
+
+
+@click.command("clock")
+@with_appcontext
+def clock() -> None:
+    """Queue what is due, until stopped."""
+    runtime = current_runtime()
+    health.ensure_canary(runtime)
+    applications.ensure_local(runtime)
+    housekeeping.ensure(runtime)
+    worker.tick_until_stopped(_app(), runtime)
+
+
+@click.command("worker")
+@click.option("--burst", is_flag=True, help="Stop when the queue is empty.")
+@with_appcontext
+def worker_command(burst: bool) -> None:
+    """Run tasks, until stopped."""
+    worker.work(_app(), current_runtime(), burst=burst)
+
+
+@keys_group.command("new", with_appcontext=False)
+def keys_new() -> None:
+    """Print a new set of keys as environment lines. Nothing is stored."""
+    name = "k" + secrets.token_hex(3)
+    for line in ("SECRET_KEY=", "DIGEST_KEY=", f"KEY_RING={name}:"):
+        click.echo(line + base64.urlsafe_b64encode(new_key()).decode().rstrip("="))
+
+
+@keys_group.command("rotate")
+def keys_rotate() -> None:
+    """Wrap everything under the first key of KEY_RING. Safe while the service is up."""
+    runtime = current_runtime()
+    try:
+        moved = keys.rotate(runtime)
+    except SealBroken as error:
+        raise click.ClickException(f"{error}: put the old key back into KEY_RING") from error
+    left = sum(
+        count for name, count in keys.status(runtime).items() if name != runtime.vault.current
+    )
+    click.echo(f"{moved} values wrapped anew, {left} left under older keys")
+    if left:
+        sys.exit(1)
+
+
+@keys_group.command("status")
+def keys_status() -> None:
+    """Count the values under each key."""
+    runtime = current_runtime()
+    for name, count in keys.status(runtime).items():
+        mark = "  (current)" if name == runtime.vault.current else ""
+        click.echo(f"{name}  {count}{mark}")
+
+
+def _app() -> Flask:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    return app
+
+
+def _told(action: Callable[[], Result]) -> Result:
+    """Do something and turn a refusal into words at the terminal."""
+    try:
+        return action()
+    except InvalidFields as error:
+        problems = [
+            f"{name}: {text}" for name, found in error.problems.items() for _, text in found
+        ]
+        raise click.ClickException("; ".join(problems)) from error
+    except NotFound as error:
+        raise click.ClickException(f"no such {error}") from error
+    except BrokerError as error:
+        raise click.ClickException(str(error)) from error

@@ -1,0 +1,104 @@
+"""Examining a deployment from outside in, for its operator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redis.exceptions import RedisError
+
+from broker.errors import BrokerError
+from broker.http import Call
+from broker.providers.base import OAuthProvider
+from broker.services import health, keys
+from broker.services.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found about one part, in words that say what to do when it is not well."""
+
+    part: str
+    well: bool
+    text: str
+
+
+def examine(runtime: Runtime) -> list[Finding]:
+    """Check public address, proxies, providers, keys, database, Redis and processes."""
+    findings = [_public_url(runtime), _mode(runtime), *_providers(runtime)]
+    for part, state in health.check(runtime).items():
+        findings.append(Finding(part, state == "ok", state if state == "ok" else _advice(part)))
+    findings += [_redis_policy(runtime), _key_use(runtime)]
+    return findings
+
+
+def _public_url(runtime: Runtime) -> Finding:
+    """Ask ourselves from outside: this goes through DNS, TLS and every proxy."""
+    settings = runtime.settings
+    part = "public address"
+    try:
+        url = f"{settings.public_url}/.well-known/oauth-authorization-server"
+        answer = runtime.http.call(Call("broker", "doctor", "GET", url))
+        issuer = answer.json("broker", "doctor").get("issuer")
+    except (BrokerError, AttributeError):
+        return Finding(part, False, f"{settings.public_url} does not answer: check DNS, TLS, proxy")
+    if issuer != settings.public_url:
+        return Finding(part, False, f"{settings.public_url} is answered by another server")
+    return Finding(part, True, settings.public_url)
+
+
+def _mode(runtime: Runtime) -> Finding:
+    settings = runtime.settings
+    if settings.local:
+        return Finding("mode", True, "local: for this machine only")
+    proxies = settings.trusted_proxies
+    text = f"production, {proxies} trusted proxies"
+    if proxies == 0:
+        text += "; set TRUSTED_PROXIES=1 when a router such as Heroku's stands in front"
+    return Finding("mode", True, text)
+
+
+def _providers(runtime: Runtime) -> list[Finding]:
+    findings = []
+    for slug, provider in runtime.providers.items():
+        text = "offered"
+        if isinstance(provider, OAuthProvider):
+            callback = f"{runtime.settings.public_url}/connect/{slug}/callback"
+            text = f"offered; register this redirect URI there: {callback}"
+        findings.append(Finding(slug, True, text))
+    if "google" not in runtime.providers:
+        text = "not offered: set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET to offer it"
+        findings.append(Finding("google", True, text))
+    return findings
+
+
+def _redis_policy(runtime: Runtime) -> Finding:
+    """A Redis that evicts keys loses queued work; the clock would bring it back, late."""
+    part = "redis policy"
+    try:
+        found = runtime.redis.config_get("maxmemory-policy")
+        policy = str(found.get("maxmemory-policy", ""))
+    except (RedisError, OSError):
+        return Finding(part, True, "not shown by this server; it should be noeviction")
+    text = policy if policy == "noeviction" else f"{policy}: set maxmemory-policy to noeviction"
+    return Finding(part, policy == "noeviction", text)
+
+
+def _key_use(runtime: Runtime) -> Finding:
+    used = keys.status(runtime)
+    missing = [name for name in used if name not in runtime.vault.key_names]
+    if missing:
+        text = f"values under keys that KEY_RING lacks: {', '.join(missing)}"
+        return Finding("key ring", False, text)
+    old = sum(count for name, count in used.items() if name != runtime.vault.current)
+    text = "all values under the current key" if not old else f"{old} values under older keys"
+    return Finding("key ring", True, text + ("" if not old else ": run `flask keys rotate`"))
+
+
+def _advice(part: str) -> str:
+    return {
+        "database": "not answering: check DATABASE_URL and run `flask db upgrade`",
+        "redis": "not answering: check REDIS_URL; syncing is slower without it, nothing is lost",
+        "keys": "KEY_RING does not open this database: bring back the keys it was made with",
+        "worker": "no worker seen lately: start `flask worker`",
+        "clock": "no clock seen lately: start `flask clock`",
+    }.get(part, "not well")

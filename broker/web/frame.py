@@ -1,0 +1,89 @@
+"""What surrounds every request: host check, security headers, request id, error pages."""
+
+from __future__ import annotations
+
+import secrets
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, g, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import BadRequest
+
+from broker.ids import new_uuid
+from broker.logs import request_id
+from broker.settings import Settings
+from broker.web import pages
+from broker.web.connect import legal
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains"
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Put the frame around every request of *app*."""
+    expected = urlsplit(settings.public_url).netloc
+    targets = _provider_origins(settings)
+
+    def before() -> None:
+        request_id.set(new_uuid())
+        # A probe asks under any name; everyone else under ours, or links would lead elsewhere.
+        if request.host != expected and not settings.local and request.path != "/health":
+            raise BadRequest
+
+    def after(response: Response) -> Response:
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        if settings.secure:
+            response.headers["Strict-Transport-Security"] = _TRANSPORT_SECURITY
+        if response.mimetype == "text/html":
+            response.headers["Content-Security-Policy"] = _policy(targets)
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    app.before_request(before)
+    app.after_request(after)
+    app.jinja_env.globals["csp_nonce"] = csp_nonce
+
+
+def csp_nonce() -> str:
+    """Give this answer's nonce for its one style rule."""
+    if "csp_nonce" not in g:
+        g.csp_nonce = secrets.token_urlsafe(16)
+    return str(g.csp_nonce)
+
+
+def error_page(code: str, status: int) -> ResponseReturnValue:
+    """Show the page of an error that no view has dealt with."""
+    return pages.problem(code, status=status, facts={"reference": _reference()}, legal=legal())
+
+
+def _reference() -> str:
+    return request_id.get() or ""
+
+
+def _policy(targets: list[str]) -> str:
+    """Write the policy of a page (CSP level 3).
+
+    Forms lead to ourselves, and by redirect to the provider and back to the application:
+    browsers hold the whole chain against `form-action`.
+    """
+    actions = " ".join(["'self'", *targets, *g.get("form_targets", [])])
+    return (
+        "default-src 'none'; "
+        f"style-src 'self' 'nonce-{csp_nonce()}'; "
+        "script-src 'self'; img-src 'self' https: data:; "
+        f"form-action {actions}; frame-ancestors 'none'; base-uri 'none'"
+    )
+
+
+def _provider_origins(settings: Settings) -> list[str]:
+    if settings.google is None:
+        return []
+    parts = urlsplit(settings.google.endpoints["authorize"])
+    return [f"{parts.scheme}://{parts.netloc}"]
