@@ -1,0 +1,254 @@
+"""A whole broker in one process: app, tasks and the sandbox's Google, on a clock held by hand.
+
+Nothing of ours is patched: the wire is a WSGI call, the queue a list, the time a FixedClock.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app import create_app
+from broker.addresses import AddressPolicy
+from broker.clock import FixedClock
+from broker.http import Http
+from broker.ids import new_key
+from broker.models import db
+from broker.queues import ListQueue
+from broker.services import applications, tasks, work
+from broker.services.runtime import Runtime
+from broker.settings import GoogleSettings, Settings
+from sandbox import google
+from tests.fake_redis import FakeRedis
+from tests.wsgi_adapter import WsgiAdapter
+
+NOW = datetime(2026, 3, 9, 10, 0, tzinfo=UTC)
+GOOGLE = "http://google.test"
+BROKER = "http://127.0.0.1:5000"
+REDIRECT = "http://127.0.0.1:5050/callback"
+SCOPE = "read_account list_calendars read_events read_free_busy"
+ADA, GRACE, ALAN = "ada@calbroker.test", "grace@calbroker.test", "alan@calbroker.test"
+
+
+def make_settings(folder: Path, **changes: Any) -> Settings:
+    """Make settings for a broker in *folder*; *changes* replace single fields."""
+    fields: dict[str, Any] = {
+        "public_url": BROKER,
+        "database_url": f"sqlite:///{folder / 'broker.db'}",
+        "redis_url": "redis://127.0.0.1:1",
+        "secret_key": new_key(),
+        "digest_key": new_key(),
+        "key_ring": {"k1": new_key()},
+        "local": True,
+        "google": GoogleSettings(
+            google.CLIENT_ID,
+            google.CLIENT_SECRET,
+            {
+                "authorize": f"{GOOGLE}/o/oauth2/v2/auth",
+                "token": f"{GOOGLE}/token",
+                "revoke": f"{GOOGLE}/revoke",
+                "jwks": f"{GOOGLE}/oauth2/v3/certs",
+                "calendar": f"{GOOGLE}/calendar/v3",
+            },
+        ),
+        "allowed_hosts": ("dav.test",),
+    }
+    return Settings(**fields | changes)
+
+
+@dataclass
+class Tokens:
+    """What a partner holds after a code exchange."""
+
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+    sub: str = ""
+    answer: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header that speaks for the account."""
+        return {"Authorization": f"Bearer {self.access}"}
+
+
+class World:
+    """A broker, the outside world it talks to, and the ways people and partners use it."""
+
+    def __init__(
+        self, folder: Path, *, mounts: dict[str, Any] | None = None, **changes: Any
+    ) -> None:
+        self.clock = FixedClock(NOW)
+        self.queue = ListQueue()
+        self.redis = FakeRedis()
+        self.delivered: list[tuple[str, dict[str, str]]] = []
+        self.google_app = google.create_app(now=self.clock.now, deliver=self._deliver)
+        self.google = WsgiAdapter(self.google_app)
+        self.settings = make_settings(folder, **changes)
+        http = Http(
+            self.clock,
+            policy=AddressPolicy(self.settings.allowed_hosts),
+            mounts={GOOGLE + "/": self.google, **(mounts or {})},
+        )
+        self.app: Flask = create_app(
+            self.settings, clock=self.clock, http=http, redis=self.redis, queue=self.queue
+        )
+        self.app.testing = True
+        with self.app.app_context():
+            db.create_all()
+            applications.ensure_local(self.runtime)
+
+    @property
+    def runtime(self) -> Runtime:
+        """The wired parts of the broker."""
+        found: Runtime = self.app.extensions["calbroker"]
+        return found
+
+    @property
+    def faults(self) -> google.Faults:
+        """The switches of the sandbox's Google."""
+        found: google.Faults = self.google_app.extensions["faults"]
+        return found
+
+    @property
+    def state(self) -> google.GoogleState:
+        """The sandbox's Google, without HTTP."""
+        found: google.GoogleState = self.google_app.extensions["google"]
+        return found
+
+    def close(self) -> None:
+        """Let go of the database."""
+        with self.app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+
+    def browser(self) -> FlaskClient:
+        """Open a browser with no cookies."""
+        return self.app.test_client()
+
+    def renew(self, tokens: Tokens) -> Tokens:
+        """Refresh an access token as the partner does."""
+        answer = self.token(grant_type="refresh_token", refresh_token=tokens.refresh)
+        assert answer.status_code == 200, answer.text
+        body = answer.get_json()
+        return Tokens(body["access_token"], body["refresh_token"], body["sub"], body)
+
+    def _deliver(self, address: str, headers: dict[str, str]) -> int:
+        """Bring a push message to the broker, as Google's servers would."""
+        self.delivered.append((address, dict(headers)))
+        answer = self.browser().post(address.removeprefix(BROKER), headers=headers)
+        return answer.status_code
+
+    # -- a person connects
+
+    def authorize(self, browser: FlaskClient, **params: str) -> TestResponse:
+        """Open the authorize address as an application sends people there."""
+        query = {
+            "response_type": "code",
+            "client_id": applications.LOCAL_CLIENT_ID,
+            "redirect_uri": REDIRECT,
+            "scope": SCOPE,
+            "state": "partner-state",
+        }
+        return browser.get("/oauth/authorize?" + urlencode(query | params))
+
+    def press(self, browser: FlaskClient, page: TestResponse, **fields: str) -> TestResponse:
+        """Press the main button of the first form on a page."""
+        return browser.post(form_action(page), data={"csrf_token": csrf(page)} | fields)
+
+    def consent(self, url: str, person: str = ADA, **auto: str) -> str:
+        """Consent at the sandbox's Google without its pages; gives where it sends the browser."""
+        assert url.startswith(GOOGLE)
+        query = urlencode({"_auto": person, **auto})
+        answer = self.google_app.test_client().get(f"{url.removeprefix(GOOGLE)}&{query}")
+        assert answer.status_code in (302, 303), answer.text
+        return str(answer.headers["Location"])
+
+    def connect(self, person: str = ADA, **params: str) -> str:
+        """Take a person all the way; gives the address back at the application."""
+        browser = self.browser()
+        opened = self.authorize(browser, provider_name="google", **params)
+        page = browser.get(opened.headers["Location"])
+        leaving = self.press(browser, page)
+        back = self.consent(leaving.headers["Location"], person)
+        arrived = browser.get(back.removeprefix(BROKER))
+        assert arrived.status_code == 303, arrived.text
+        return str(arrived.headers["Location"])
+
+    def connected(self, person: str = ADA, **params: str) -> Tokens:
+        """Take a person all the way and exchange the code."""
+        return self.exchange(self.connect(person, **params))
+
+    def exchange(self, uri: str, **fields: str) -> Tokens:
+        """Exchange the code of a redirect, as pycronofy does."""
+        answer = self.token(grant_type="authorization_code", code=query_of(uri)["code"], **fields)
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.get_json()
+        return Tokens(body["access_token"], body["refresh_token"], body["sub"], body)
+
+    def token(self, **fields: str) -> TestResponse:
+        """Call the token endpoint as the sandbox's application."""
+        body = {
+            "client_id": applications.LOCAL_CLIENT_ID,
+            "client_secret": applications.LOCAL_SECRET,
+            "redirect_uri": REDIRECT,
+        }
+        return self.browser().post("/oauth/token", json=body | fields)
+
+    def get(self, tokens: Tokens, path: str, **params: str) -> TestResponse:
+        """Call the API for an account."""
+        query = f"?{urlencode(params)}" if params else ""
+        return self.browser().get(path + query, headers=tokens.headers)
+
+    # -- the background
+
+    def work(self, limit: int = 200) -> int:
+        """Run every task that is due, until none is; gives how many that were."""
+        self.queue.take()
+        for done in range(limit):
+            with self.app.app_context():
+                due = tasks.due(self.runtime, limit=1)
+                if not due:
+                    return done
+                work.run(self.runtime, due[0])
+        raise AssertionError(f"more than {limit} tasks: they keep coming back")
+
+    def events(self, tokens: Tokens, **params: str) -> list[dict[str, Any]]:
+        """Read every event page of an account."""
+        query = {"tzid": "Etc/UTC"} | params
+        answer = self.get(tokens, "/v1/events", **query)
+        found: list[dict[str, Any]] = []
+        while True:
+            assert answer.status_code == 200, answer.text
+            body = answer.get_json()
+            found += body["events"]
+            following = body["pages"].get("next_page")
+            if following is None:
+                return found
+            answer = self.get(tokens, urlsplit(following).path)
+
+
+def query_of(uri: str) -> dict[str, str]:
+    """Read the query of an address, each parameter once."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(uri).query).items()}
+
+
+def csrf(page: TestResponse) -> str:
+    """Read the CSRF token of a page."""
+    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)
+    assert found, page.text[:2000]
+    return found.group(1)
+
+
+def form_action(page: TestResponse) -> str:
+    """Read where the first form of a page leads."""
+    found = re.search(r'<form[^>]*action="([^"]+)"', page.text)
+    assert found, page.text[:2000]
+    return found.group(1).replace("&amp;", "&")
