@@ -101,9 +101,9 @@ def _latest(events: Iterable[Component]) -> Component | None:
 
 
 def _rank(event: Component) -> tuple[int, str]:
-    sequence = event.text("SEQUENCE")
+    sequence = event.text("SEQUENCE")[:9]
     number = int(sequence) if sequence.isascii() and sequence.isdigit() else 0
-    return number if len(sequence) < 10 else 0, event.text("DTSTAMP")
+    return number, event.text("DTSTAMP")
 
 
 def _read_master(source: Source, reading: Reading, master: Component, zones: Zones) -> Stamp | None:
