@@ -105,7 +105,7 @@ class GoogleApi:
         """Raise what *answer* means unless it is a success."""
         if not 200 <= answer.status < 300:
             raise refusal(answer, operation, path, self._clock.now())
-        if answer.headers.get("Content-Type", "").startswith("text/html"):
+        if answer.body and answer.headers.get("Content-Type", "").startswith("text/html"):
             raise ProviderUnavailable(PROVIDER, operation, answer.status, detail="a page, not data")
 
     def _call(

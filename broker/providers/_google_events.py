@@ -143,9 +143,9 @@ def plain_text(text: str) -> str:
     The result is text and never markup, so what is dropped need not be exact, only quick and
     linear on hostile input.
     """
-    if "<" in text:
-        text = _TAG.sub("", _BREAK.sub("\n", text))
-    return unescape(text).strip() if "&" in text else text
+    if "<" not in text and "&" not in text:
+        return text
+    return unescape(_TAG.sub("", _BREAK.sub("\n", text))).strip()
 
 
 def _span(event: Event, page_tzid: str | None) -> tuple[Moment, Moment, bool]:

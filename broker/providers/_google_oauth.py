@@ -24,7 +24,6 @@ from broker.errors import (
     ConfigurationRefused,
     ConnectDenied,
     PermissionMissing,
-    ProtocolError,
     ProviderUnavailable,
     RateLimited,
     UserError,
@@ -217,8 +216,6 @@ def _account(claims: Mapping[str, Any]) -> RemoteAccount:
     `sub` alone identifies: addresses change hands inside an organisation.
     """
     subject = claims["sub"]
-    if not subject:
-        raise ProtocolError(PROVIDER, "id_token", detail="subject")
     email = _text(claims, "email") if claims.get("email_verified", True) is True else None
     name = _text(claims, "name")
     return RemoteAccount(

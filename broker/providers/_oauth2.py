@@ -29,6 +29,7 @@ ANSWER_CAP_BYTES = 1024 * 1024
 LEEWAY_S = 60
 _DEFAULT_LIFE_S = 3600
 _LONGEST_LIFE_S = 366 * 86_400
+_LONGEST_KEPT_S = 86_400
 _MAX_AGE = re.compile(r"\bmax-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
 
 
@@ -46,7 +47,8 @@ class TokenAnswer(msgspec.Struct, frozen=True):
 
     def expires_at(self, now: datetime) -> datetime:
         """Tell when the access token runs out."""
-        return now + timedelta(seconds=min(max(self.expires_in, 0), _LONGEST_LIFE_S))
+        # Zero comes first, so that what is not a number counts as zero too.
+        return now + timedelta(seconds=min(max(0, self.expires_in), _LONGEST_LIFE_S))
 
 
 class _Refusal(msgspec.Struct, frozen=True):
@@ -141,16 +143,19 @@ class KeyCache:
 
         Raises ProviderUnavailable when they cannot be had.
         """
+        now = self._clock.now()
         with self._lock:
             held, until = self._keys, self._good_until
-            if held is not None and until is not None and not fresh and self._clock.now() < until:
-                return held
-            answer = self._fetch()
-            self._keys = self._read(answer)
-            age = _MAX_AGE.search(answer.headers.get("Cache-Control", ""))
-            seconds = min(int(age[1]), 86_400) if age else 0
-            self._good_until = self._clock.now() + timedelta(seconds=seconds)
-            return self._keys
+        if held is not None and until is not None and not fresh and now < until:
+            return held
+        # Fetched outside the lock: who comes meanwhile fetches too rather than wait in a line.
+        answer = self._fetch()
+        keys = self._read(answer)
+        age = _MAX_AGE.search(answer.headers.get("Cache-Control", ""))
+        life = timedelta(seconds=min(int(age[1]), _LONGEST_KEPT_S) if age else 0)
+        with self._lock:
+            self._keys, self._good_until = keys, now + life
+        return keys
 
     def _fetch(self) -> Answer:
         call = Call(
