@@ -1,0 +1,99 @@
+"""The sandbox as one WSGI application: partner and switches at /, each provider at its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import requests
+from flask import Flask, Response, abort, request
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+
+from sandbox import google, home, partner
+from sandbox.partner.broker import Broker
+from sandbox.partner.store import Store
+from sandbox.scenarios import Scenarios, StandIn
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+# Pages load nothing from elsewhere and run one small script of ours.
+_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Where the broker is, who the partner is there, and where state is kept."""
+
+    folder: Path
+    broker_url: str = "http://127.0.0.1:5000"
+    client_id: str = "sandbox-app"
+    client_secret: str = "sandbox-secret-for-local-use-only"
+
+
+def create_app(config: Config, *, http: requests.Session | None = None) -> WSGIApplication:
+    """Put the sandbox together; *http* replaces the wire to the broker."""
+    config.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    google_app = google.create_app(state_file=config.folder / "google.json")
+    site = create_site(config, google_app, http=http)
+    return DispatcherMiddleware(site.wsgi_app, {"/google": google_app.wsgi_app})
+
+
+def create_site(
+    config: Config, google_app: Flask, *, http: requests.Session | None = None
+) -> Flask:
+    """Make what is at /: the partner application and the switches."""
+    store = Store(config.folder / "partner.json")
+    site = Flask("sandbox", root_path=str(Path(__file__).parent))
+    site.config.update(
+        SECRET_KEY=store.secret_key,
+        # Cookies are shared between the ports of a host: the name keeps clear of the broker's.
+        SESSION_COOKIE_NAME="acme_scheduling",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        MAX_CONTENT_LENGTH=64 * 1024,
+        # A page elsewhere that points its own name at 127.0.0.1 gets nothing.
+        TRUSTED_HOSTS=["127.0.0.1", "localhost"],
+    )
+    world = google_app.extensions["google"].world
+    site.extensions |= {
+        "google_app": google_app,
+        "scenarios": Scenarios(
+            [
+                StandIn(
+                    "google",
+                    "Google",
+                    google_app.extensions["faults"],
+                    google.FAULTS,
+                    lambda: sorted(world.people),
+                )
+            ]
+        ),
+        "partner_store": store,
+        "partner_broker": Broker(config.broker_url, config.client_id, config.client_secret, http),
+    }
+    site.register_blueprint(partner.blueprint)
+    site.register_blueprint(home.blueprint)
+    site.before_request(_same_origin)
+    site.after_request(_protect)
+    site.add_url_rule("/health", "health", lambda: {"status": "ok"})
+    return site
+
+
+def _same_origin() -> None:
+    """Refuse forms that another site submits; programs send no Origin."""
+    origin = request.headers.get("Origin")
+    if request.method not in ("GET", "HEAD") and origin and origin != request.host_url[:-1]:
+        abort(403)
+
+
+def _protect(answer: Response) -> Response:
+    answer.headers.setdefault("Content-Security-Policy", _POLICY)
+    answer.headers["Referrer-Policy"] = "same-origin"
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers.setdefault("Cache-Control", "no-store")
+    return answer
