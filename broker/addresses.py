@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,6 +33,13 @@ _EMBEDDED = (
     ipaddress.ip_network("64:ff9b:1::/48"),
     ipaddress.ip_network("2002::/16"),
     ipaddress.ip_network("2001::/32"),
+)
+# Not for the public Internet, though `is_global` says so: protocol assignments (RFC 6890),
+# 6to4 relays (RFC 7526) and site-local addresses (RFC 3879).
+_SPECIAL = (
+    ipaddress.ip_network("192.0.0.0/24"),
+    ipaddress.ip_network("192.88.99.0/24"),
+    ipaddress.ip_network("fec0::/10"),
 )
 
 
@@ -76,7 +84,7 @@ class AddressPolicy:
             raise AddressRefused("address_private")
         if parts.scheme != "https":
             raise AddressRefused("address_not_https")
-        if (port or 443) not in USUAL_PORTS:
+        if port is not None and port not in USUAL_PORTS:
             raise AddressRefused("address_port")
         if literal is not None and not is_public(literal):
             raise AddressRefused("address_private")
@@ -111,8 +119,10 @@ def as_address(host: str) -> Address | None:
     """Read a host as an address literal; None when it is a name.
 
     Decimal, octal and hexadecimal spellings of IPv4 (`2130706433`, `0x7f.1`) count too,
-    because the system's resolver accepts them.
+    because the system's resolver accepts them, and so do digits and dots of other scripts,
+    because they become ASCII on the way to it.
     """
+    host = unicodedata.normalize("NFKC", host).replace("\u3002", ".").removesuffix(".")
     try:
         return ipaddress.ip_address(host.strip("[]").split("%")[0])
     except ValueError:
@@ -128,6 +138,8 @@ def is_public(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None or any(address in net for net in _EMBEDDED):
             return False
+    if any(address in network for network in _SPECIAL):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
@@ -159,9 +171,14 @@ def _connect(connection: HTTPConnection, policy: AddressPolicy) -> socket.socket
     failure: OSError | None = None
     for address in addresses:
         try:
-            return socket.create_connection((address, port), timeout)
+            made = socket.create_connection((address, port), timeout)
         except OSError as error:
             failure = error
+            continue
+        # Above all TCP_NODELAY: without it a body waits until its headers are acknowledged.
+        for option in connection.socket_options or ():
+            made.setsockopt(*option)
+        return made
     if isinstance(failure, TimeoutError):
         raise ConnectTimeoutError(connection, "no connection in time") from failure
     raise NewConnectionError(connection, "no connection") from failure
