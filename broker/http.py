@@ -21,7 +21,8 @@ from urllib.parse import urljoin, urlsplit
 import msgspec
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
-from urllib3.exceptions import DecodeError, HTTPError, IncompleteRead, ReadTimeoutError
+from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
+from urllib3.exceptions import ProtocolError as BrokenTransfer
 
 from broker.addresses import AddressPolicy, GuardedAdapter
 from broker.clock import Clock
@@ -36,6 +37,8 @@ READ_TIMEOUT_S = 20.0
 USER_AGENT = "Calbroker/0.1 (gzip)"
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _CHUNK_BYTES = 64 * 1024
+_CREDENTIAL_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
+_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,8 @@ class Call:
     """One request to make. *operation* is the name used in errors and traces.
 
     *guarded* marks an address that an outsider chose. *redirects* is how many hops may be
-    followed; *may_follow(from_url, to_url)* then decides each (None: same host only).
+    followed; *may_follow(from_url, to_url)* then decides each (None: same origin only). A hop
+    to another origin loses *auth* and the headers that carry credentials.
     """
 
     provider: str
@@ -174,14 +178,18 @@ class Http:
         if call.guarded:
             self.policy.check_url(url)
         session = self._guarded if call.guarded else self._plain
+        stays = first or same_origin(call.url, url)
+        headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", **call.headers}
+        if not stays:
+            headers = {k: v for k, v in headers.items() if k.lower() not in _CREDENTIAL_HEADERS}
         try:
             response = session.request(
                 method,
                 url,
                 params=call.params if first else None,
                 data=call.body,
-                headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", **call.headers},
-                auth=call.auth,
+                headers=headers,
+                auth=call.auth if stays else None,
                 timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
                 allow_redirects=False,
                 stream=True,
@@ -221,8 +229,16 @@ class Http:
 
 def same_origin(from_url: str, to_url: str) -> bool:
     """Tell whether a redirect stays with the same scheme, host and port."""
-    left, right = urlsplit(from_url), urlsplit(to_url)
-    return (left.scheme, left.hostname, left.port) == (right.scheme, right.hostname, right.port)
+    try:
+        left, right = _origin(from_url), _origin(to_url)
+    except ValueError:
+        return False
+    return left == right
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
 def _kind(error: Exception) -> str:
@@ -233,7 +249,7 @@ def _kind(error: Exception) -> str:
         (requests.exceptions.Timeout, "no answer in time"),
         (requests.exceptions.ChunkedEncodingError, "connection lost"),
         (ReadTimeoutError, "no answer in time"),
-        (IncompleteRead, "connection lost"),
+        (BrokenTransfer, "connection lost"),
         (DecodeError, "body damaged"),
     )
     return next((name for kind, name in kinds if isinstance(error, kind)), "no connection")
