@@ -9,7 +9,7 @@ from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, PasswordField, StringField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, InputRequired, Length
 
 from broker.web.translations import N_
 
@@ -34,7 +34,7 @@ class ConnectForm(FlaskForm):  # type: ignore[misc]
     """The button that says yes, with the agreement when the operator has terms to agree to."""
 
     agree = BooleanField(
-        validators=[InputRequired(N_("Tick the box to go on."))],
+        validators=[DataRequired(N_("Tick the box to go on."))],
     )
 
     def __init__(self, *args: Any, with_terms: bool = False, **kwargs: Any) -> None:
@@ -50,7 +50,7 @@ class CalDavForm(ConnectForm):
         N_("Server address"),
         filters=[trimmed],
         validators=[
-            InputRequired(N_("Type the server address.")),
+            DataRequired(N_("Type the server address.")),
             Length(max=LONGEST_ADDRESS, message=N_("This address is too long. Check it.")),
         ],
         # Not type=url: browsers refuse a bare host name there, and we accept one.
@@ -60,7 +60,7 @@ class CalDavForm(ConnectForm):
         N_("User name"),
         filters=[trimmed],
         validators=[
-            InputRequired(N_("Type your user name.")),
+            DataRequired(N_("Type your user name.")),
             Length(max=LONGEST_USERNAME, message=N_("This user name is too long. Check it.")),
         ],
         render_kw={"autocomplete": "username", "dir": "ltr", **_AS_TYPED},

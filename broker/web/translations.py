@@ -69,7 +69,9 @@ def current_locale() -> str:
     asked = asked_locale() or (known_locale(g.get("locale")) if has_app_context() else None)
     if asked or not has_request_context():
         return asked or DEFAULT_LOCALE
-    return request.accept_languages.best_match(LOCALES) or DEFAULT_LOCALE
+    # Not `best_match`, which prefers a whole tag further down to the language on top.
+    liked = (known_locale(tag) for tag, quality in request.accept_languages if quality > 0)
+    return next((locale for locale in liked if locale), DEFAULT_LOCALE)
 
 
 def asked_locale() -> str | None:

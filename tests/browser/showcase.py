@@ -162,6 +162,6 @@ def make_app() -> Flask:
 
     @app.post("/cancel")
     def cancel() -> ResponseReturnValue:
-        return "cancelled"
+        return '<!doctype html><link rel="icon" href="/static/icon.svg">cancelled'
 
     return app

@@ -1,0 +1,79 @@
+"""Render single pages and look into them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import unescape
+
+from flask import g
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
+
+from broker.web import pages
+from broker.web.forms import CalDavForm, ConnectForm
+from broker.web.pages import App
+from tests.browser.showcase import ACME, LEGAL, URLS, make_app
+
+
+@contextmanager
+def asked(path: str = "/", *, method: str = "GET", **headers: str) -> Iterator[None]:
+    """Be within a request for *path*; no view runs."""
+    with make_app().test_request_context(path, method=method, headers=headers):
+        g.nonce = "nonce"
+        yield
+
+
+def html(response: ResponseReturnValue) -> str:
+    assert isinstance(response, tuple)
+    return str(response[0])
+
+
+def status(response: ResponseReturnValue) -> object:
+    assert isinstance(response, tuple)
+    return response[1]
+
+
+def title_of(page: str) -> str:
+    found = re.search("<title>(.*?)</title>", page)
+    assert found
+    return unescape(found[1])
+
+
+def link(app: App = ACME, **changes: object) -> str:
+    values: dict[str, object] = {
+        "provider_slug": "google",
+        "provider_label": "Google",
+        "permissions": ["Acme can see when you are busy."],
+        "form": ConnectForm(),
+        "legal": LEGAL,
+        **URLS,
+        **changes,
+    }
+    return html(pages.link(app, **values))  # type: ignore[arg-type]
+
+
+def password(form: CalDavForm, **changes: object) -> str:
+    return html(
+        pages.password(
+            ACME,
+            provider_slug="caldav",
+            provider_label="CalDAV",
+            permissions=[],
+            form=form,
+            legal=LEGAL,
+            **URLS,
+            **changes,  # type: ignore[arg-type]
+        )
+    )
+
+
+def problem(code: str, app: App | None = ACME, **values: object) -> str:
+    return html(pages.problem(code, app=app, **values))  # type: ignore[arg-type]
+
+
+def filled(*, with_terms: bool = False, **values: str) -> CalDavForm:
+    form = CalDavForm(MultiDict(values), with_terms=with_terms)
+    form.validate()
+    return form
