@@ -65,9 +65,6 @@ class Client(ClientMixin):  # type: ignore[misc]  # Authlib is untyped
     secret_digests: tuple[bytes, ...] = field(default=(), repr=False)
     redirect_uris: frozenset[str] = frozenset()
 
-    def get_client_id(self) -> str:
-        return self.client_id
-
     def get_allowed_scope(self, scope: str | None) -> str | None:
         """Give the requested list in its one form; None when it is empty or not all allowed."""
         wanted = scopes.normalise(scope or "")

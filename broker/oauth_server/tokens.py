@@ -108,9 +108,6 @@ class HeldCode:
     def get_redirect_uri(self) -> str:
         return self.redirect_uri
 
-    def get_scope(self) -> str:
-        return self.bearer.scope
-
 
 @dataclass(frozen=True, slots=True)
 class HeldToken:
@@ -238,7 +235,7 @@ class Tokens:
         change = {
             "rotated": old.digest,
             "now": self._clock.now(),
-            "successor": self._vault.wrap(successor.encode(), _place(old.digest)),
+            "successor": self._vault.wrap(successor.encode(), successor_place(old.digest)),
         }
         if not _changed(session, _ROTATE, change):
             return None
@@ -250,7 +247,7 @@ class Tokens:
             return None
         if self._clock.now() - old.rotated_at > ROTATION_GRACE:
             return None
-        return self._vault.unwrap(old.wrapped_successor, _place(old.digest)).decode()
+        return self._vault.unwrap(old.wrapped_successor, successor_place(old.digest)).decode()
 
     def _find(self, statement: Any, purpose: str, text: str) -> tuple[bytes, Any]:
         if not text.isascii() or len(text) > _LONGEST:
@@ -267,5 +264,6 @@ def _changed(session: Session, statement: Any, values: dict[str, object]) -> boo
     return session.connection().execute(statement, values).rowcount == 1
 
 
-def _place(digest: bytes) -> str:
+def successor_place(digest: bytes) -> str:
+    """Say where a wrapped successor belongs; key rotation wraps it anew for the same place."""
     return f"refresh_tokens:{digest.hex()}:wrapped_successor"
