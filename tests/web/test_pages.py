@@ -138,7 +138,11 @@ def test_a_logo_comes_over_https_only(request_context: None, url: str) -> None:
 
 
 def test_the_footer_shows_the_links_that_are_set(request_context: None) -> None:
-    page = link(legal=Legal(privacy_url="https://op.example/p", support_url="javascript:x"))
+    page = link(
+        legal=Legal(
+            privacy_url="https://op.example/p", terms_url="http://[", support_url="javascript:x"
+        )
+    )
 
     assert 'href="https://op.example/p"' in page
     assert ">Terms</a>" not in page
