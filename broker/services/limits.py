@@ -40,7 +40,6 @@ class _Count:
     window: int
     known: int = 0
     pending: int = 0
-    stale: bool = True
 
     @property
     def total(self) -> int:
@@ -60,6 +59,8 @@ class Limits:
         self._clock = clock
         self._redis = redis
         self._counts: dict[_Key, _Count] = {}
+        self._unshared: dict[_Key, _Count] = {}
+        self._sweep_at = _SWEEP_ABOVE
         self._lock = Lock()
         self._share_at = 0.0
 
@@ -77,8 +78,8 @@ class Limits:
                 raise _refusal(now, 60)
             if second.total >= self._per_second:
                 raise _refusal(now, 1)
-            second.pending += 1
-            minute.pending += 1
+            self._add((key, 1), second, 1)
+            self._add((key, 60), minute, 1)
             is_due = self._clock.monotonic() >= self._share_at
         if is_due:
             self._share()
@@ -86,22 +87,31 @@ class Limits:
 
     def check(self, key: str, *, limit: int, per: timedelta) -> None:
         """Raise TooManyRequests when *key* was counted *limit* times in this stretch of *per*."""
-        window_s = int(per.total_seconds())
-        with self._lock:
-            self._at((key, window_s), self._clock.now().timestamp()).stale = True
+        window_s = self._touch(key, per, 0)
         self._share()
         self._refuse(key, ((limit - 1, window_s),))
 
     def count(self, key: str, *, per: timedelta) -> None:
         """Count one happening of *key*, for example a failed login, and tell the others."""
-        window_s = int(per.total_seconds())
-        with self._lock:
-            self._at((key, window_s), self._clock.now().timestamp()).pending += 1
+        self._touch(key, per, 1)
         self._share()
 
     def throttle(self, *, limit: int, per: timedelta) -> Throttle:
         """Give a counter with its limit built in."""
         return Throttle(self, limit, per)
+
+    def _touch(self, key: str, per: timedelta, amount: int) -> int:
+        """Count *amount*, and share this key next time; gives the window's length in seconds."""
+        window_s = int(per.total_seconds())
+        with self._lock:
+            found = self._at((key, window_s), self._clock.now().timestamp())
+            self._add((key, window_s), found, amount)
+        return window_s
+
+    def _add(self, key: _Key, count: _Count, amount: int) -> None:
+        """Count; the lock is held."""
+        count.pending += amount
+        self._unshared[key] = count
 
     def _refuse(self, key: str, limits: Iterable[tuple[int, int]]) -> None:
         """Raise TooManyRequests when *key* went over one of *limits* (limit, window seconds)."""
@@ -117,7 +127,7 @@ class Limits:
         window = int(now // key[1])
         found = self._counts.get(key)
         if found is None or found.window != window:
-            if len(self._counts) >= _SWEEP_ABOVE:
+            if len(self._counts) >= self._sweep_at:
                 self._sweep(now)
             found = self._counts[key] = _Count(window)
         return found
@@ -126,6 +136,8 @@ class Limits:
         over = [key for key, count in self._counts.items() if count.window != int(now // key[1])]
         for key in over:
             del self._counts[key]
+            self._unshared.pop(key, None)
+        self._sweep_at = max(_SWEEP_ABOVE, 2 * len(self._counts))
 
     def _share(self) -> None:
         """Add what is pending to Redis and learn what the others counted."""
@@ -134,15 +146,11 @@ class Limits:
             if tick < self._share_at - SHARE_EVERY_S:  # Redis was away a moment ago
                 return
             self._share_at = tick + SHARE_EVERY_S
-            changed = [
-                (key, count, count.pending)
-                for key, count in self._counts.items()
-                if count.pending or count.stale
-            ]
+            changed = [(key, count, count.pending) for key, count in self._unshared.items()]
+            self._unshared.clear()
             for _, count, added in changed:
                 count.known += added
-                count.pending -= added
-                count.stale = False
+                count.pending = 0
         try:
             totals = self._exchange(changed)
         except (RedisError, OSError):
@@ -165,9 +173,12 @@ class Limits:
         """Hold back what Redis did not take, and leave it alone for a while."""
         with self._lock:
             self._share_at = tick + AWAY_FOR_S
-            for _, count, added in changed:
+            for key, count, added in changed:
                 count.known -= added
                 count.pending += added
+                # Of a window that is over, nobody asks any more.
+                if self._counts.get(key) is count:
+                    self._unshared[key] = count
 
     def _name(self, key: str, window_s: int, window: int) -> str:
         return f"limit:{self._vault.digest('limit', key)[:12].hex()}:{window_s}:{window}"

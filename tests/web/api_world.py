@@ -146,7 +146,7 @@ class Person:
             for name, values in query.items()
             for value in (values if isinstance(values, list) else [values])
         ]
-        return self.http.get(path, query_string=pairs, headers=self.headers)
+        return self.http.get(path, query_string=pairs or None, headers=self.headers)
 
     @property
     def headers(self) -> dict[str, str]:
