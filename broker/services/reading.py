@@ -8,7 +8,7 @@ pages instead of following links; when events appear, pages are added.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ from broker.services.reading_query import (
     is_only_managed,
     parse,
 )
-from broker.services.reading_render import Shelf, event, free_busy
+from broker.services.reading_render import Block, Shelf, blocks, event
 from broker.services.reading_rows import CalendarRow, PageMark, Position
 from broker.services.reading_scopes import allows, require
 from broker.services.runtime import Runtime
@@ -87,7 +87,7 @@ def _events_call(only_managed: bool) -> str:
 class _Listed:
     """One page: its *items*, where it ended, and whether there is more."""
 
-    items: list[Answer]
+    items: Sequence[Answer | Block]
     end: Position | None
     is_more: bool
 
@@ -171,9 +171,9 @@ class _FreeBusy(_Listing):
 
     def read(self, query: Query, shelves: Mapping[str, Shelf], after: Position | None) -> _Listed:
         limit = self.per_page + 1
-        rows = reading_rows.times_page(query, shelves, after, limit, free=query.include_free)
+        rows = reading_rows.blocks_page(query, shelves, after, limit, free=query.include_free)
         kept = rows[: self.per_page]
-        items = [free_busy(row, shelves[row[0]], query) for row in kept]
+        items = blocks(kept, shelves, query)
         end = (kept[-1].start_at, kept[-1].uid) if kept else None
         return _Listed(items, end, len(rows) > len(kept))
 

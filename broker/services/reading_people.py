@@ -92,13 +92,14 @@ _CALENDARS = (
     )
     .join_from(table_of(Profile), table_of(Calendar), _C.connection_id == _P.connection_id)
     .where(_P.account_id == bindparam("account_id"))
-    .order_by(_C.primary.desc(), _C.id)
+    .order_by(_P.created_at, _P.id, _C.primary.desc(), _C.id)
 )
-_ZONES = (
-    select(_C.primary, _C.tzid)
-    .join_from(table_of(Profile), table_of(Calendar), _C.connection_id == _P.connection_id)
-    .where(_P.account_id == bindparam("account_id"), _C.deleted_at.is_(None), _C.tzid.is_not(None))
-    .order_by(_P.created_at, _P.id, _C.id)
+_OWNER = (
+    select(_K.id, _K.wrapped_key, _K.sealed_identity, _C.primary, _C.tzid)
+    .join_from(table_of(Profile), table_of(Connection), _K.id == _P.connection_id)
+    .outerjoin(table_of(Calendar), (_C.connection_id == _K.id) & _C.deleted_at.is_(None))
+    .where(_P.account_id == bindparam("account_id"))
+    .order_by(_P.created_at, _P.id, _C.primary.desc(), _C.id)
 )
 _NEXT_DUE = (
     select(_C.connection_id, func.min(_T.due_at))
@@ -112,14 +113,15 @@ _NEXT_DUE = (
 def account(runtime: Runtime, bearer: Bearer) -> Answer:
     """Answer `/v1/account`; name and address are those of the oldest profile."""
     require(bearer.scope, "account")
-    who = _whose(runtime, _profiles(bearer))
+    rows = _execute(_OWNER, bearer)
+    who = _identity(runtime, rows[0]) if rows else None
     return {
         "account": {
             "account_id": bearer.account_id,
             "email": who.email if who else None,
             "name": who.display_name if who else None,
             "scope": bearer.scope,
-            "default_tzid": _home_zone(bearer),
+            "default_tzid": _home_zone(rows),
         }
     }
 
@@ -130,12 +132,12 @@ def userinfo(runtime: Runtime, bearer: Bearer) -> Answer:
     profiles = _profiles(bearer)
     calendars = _calendars(bearer)
     due = _next_due(bearer)
-    who = _whose(runtime, profiles)
+    who = _identity(runtime, profiles[0]) if profiles else None
     return {
         "sub": bearer.account_id,
         "email": who.email if who else None,
         "name": who.display_name if who else None,
-        "zoneinfo": _home_zone(bearer),
+        "zoneinfo": _home_zone(row for row in calendars if row.deleted_at is None),
         "cronofy.type": "account",
         "cronofy.data": {
             "authorization": {"scope": bearer.scope, "status": "active"},
@@ -187,22 +189,21 @@ def _execute(statement: Any, bearer: Bearer) -> Sequence[Any]:
     return reading().connection().execute(statement, values).all()
 
 
-def _home_zone(bearer: Bearer) -> str:
-    """Guess the person's zone: a primary calendar's, or the most common."""
-    rows = _execute(_ZONES, bearer)
-    primary = next((row.tzid for row in rows if row.primary), None)
+def _home_zone(calendars: Iterable[Any]) -> str:
+    """Guess the person's zone: a primary calendar's, or the most common.
+
+    *calendars* are rows that have `primary` and `tzid`, those of the oldest profile first.
+    """
+    known = [(row.primary, row.tzid) for row in calendars if row.tzid is not None]
+    primary = next((tzid for is_primary, tzid in known if is_primary), None)
     if primary is not None:
         return str(primary)
-    common = Counter(row.tzid for row in rows).most_common(1)
+    common = Counter(tzid for _, tzid in known).most_common(1)
     return str(common[0][0]) if common else times.UTC_NAME
 
 
-def _whose(runtime: Runtime, rows: Sequence[_ProfileRow]) -> Identity | None:
-    return _identity(runtime, rows[0]) if rows else None
-
-
-def _identity(runtime: Runtime, row: _ProfileRow) -> Identity:
-    """Open whose login it is; the row has the columns of a connection that this takes."""
+def _identity(runtime: Runtime, row: Any) -> Identity:
+    """Open whose login it is; *row* has the columns of a connection that this takes."""
     return connections.identity(runtime.vault, cast(Connection, row))
 
 

@@ -140,13 +140,14 @@ class _Reader:
     def zone(self, name: str) -> ZoneInfo:
         """Read a required zone; UTC stands in for one that is reported as a problem."""
         value = self.text(name)
-        place = times.zone(value) if value else None
-        if not value and name not in self.problems:
-            self.problem(name, "errors.required", f"{name} must be specified")
-        elif place is None:
+        if value and (place := times.zone(value)) is not None:
+            return place
+        if value:
             text = f"{name} must be the name of an IANA time zone"
             self.problem(name, "errors.tzid_unrecognized", text)
-        return place or ZoneInfo("UTC")
+        elif name not in self.problems:
+            self.problem(name, "errors.required", f"{name} must be specified")
+        return ZoneInfo("UTC")
 
     def bound(self, name: str, place: ZoneInfo, first: int, last: int, default: int) -> _Bound:
         """Read `from` or `to` and cut it to the window from *first* to *last*."""

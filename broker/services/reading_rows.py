@@ -10,7 +10,17 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    LargeBinary,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+)
 
 from broker.models import Calendar, Connection, Event, Occurrence, Profile, reading
 from broker.models.base import table_of
@@ -44,7 +54,7 @@ class CalendarRow(NamedTuple):
 
 
 class OccurrenceRow(NamedTuple):
-    """One occurrence; *sealed* is None where only times were read, or the event is gone."""
+    """One occurrence; *sealed* is None when its event is gone."""
 
     calendar_id: str
     uid: bytes
@@ -55,7 +65,11 @@ class OccurrenceRow(NamedTuple):
     all_day: bool
     busy: str
     deleted: bool
-    sealed: bytes | None = None
+    sealed: bytes | None
+
+
+BLOCK_COLUMNS = ("calendar_id", "uid", "start_at", "end_at", "all_day", "busy", "deleted")
+"""What `blocks_page` reads, in this order."""
 
 
 class _Shape(NamedTuple):
@@ -111,11 +125,11 @@ def page(
     return [OccurrenceRow._make(row) for row in _execute(statement, values | {"limit": limit})]
 
 
-def times_page(
+def blocks_page(
     query: Query, calendar_ids: Collection[str], after: Position | None, limit: int, *, free: bool
 ) -> Sequence[Any]:
-    """Read up to *limit* occurrences without their events, in the order of OccurrenceRow."""
-    statement = _times_page(_shape(query, free=free, follows=after is not None))
+    """Read up to *limit* occurrences without their events: rows of BLOCK_COLUMNS."""
+    statement = _blocks_page(_shape(query, free=free, follows=after is not None))
     return _execute(statement, _values(query, calendar_ids, after) | {"limit": limit})
 
 
@@ -143,6 +157,9 @@ def _values(
         "to_at": query.to_at,
         "from_wall": query.from_wall,
         "to_wall": query.to_wall,
+        "from_both": max(query.from_at, query.from_wall),
+        "to_both": min(query.to_at, query.to_wall),
+        "to_either": max(query.to_at, query.to_wall),
         "last_modified": query.last_modified,
     }
     if after is not None:
@@ -156,20 +173,14 @@ def _count(shape: _Shape) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _times_page(shape: _Shape) -> Any:
-    columns = [_O[name] for name in OccurrenceRow._fields if name != "sealed"]
-    return (
-        select(*columns)
-        .where(*_conditions(shape))
-        .order_by(_O.start_at, _O.uid)
-        .limit(bindparam("limit"))
-    )
+def _blocks_page(shape: _Shape) -> Any:
+    return _page(shape, BLOCK_COLUMNS)
 
 
 @lru_cache(maxsize=64)
 def _sealed_page(shape: _Shape) -> Any:
     """Choose the page first: sorting must not carry sealed events along."""
-    chosen = _times_page(shape).subquery()
+    chosen = _page(shape, OccurrenceRow._fields[:-1]).subquery()
     events = _EVENTS.c
     same = and_(events.calendar_id == chosen.c.calendar_id, events.key == chosen.c.event_key)
     return (
@@ -179,43 +190,54 @@ def _sealed_page(shape: _Shape) -> Any:
     )
 
 
+def _page(shape: _Shape, columns: Sequence[str]) -> Any:
+    chosen = select(*(_O[name] for name in columns)).where(*_conditions(shape))
+    return chosen.order_by(_O.start_at, _O.uid).limit(bindparam("limit"))
+
+
 def _conditions(shape: _Shape) -> list[ColumnElement[bool]]:
-    found = [
-        _O.calendar_id.in_(bindparam("calendar_ids", expanding=True)),
-        _by_clock(shape, _O.start_at, _O.end_at),
+    found: list[ColumnElement[bool]] = [
+        _O.calendar_id.in_(bindparam("calendar_ids", expanding=True))
     ]
     if shape.moved:
-        found[1] = or_(found[1], _by_clock(shape, _O.past_start_at, _O.past_end_at))
+        now, before = (_O.start_at, _O.end_at), (_O.past_start_at, _O.past_end_at)
+        found.append(or_(_in_range(shape, *now), _in_range(shape, *before)))
+    else:
+        # For the index alone, which cannot use what follows.
+        found += [_O.start_at < _number("to_either"), _in_range(shape, _O.start_at, _O.end_at)]
     if not shape.deleted:
         found.append(_O.deleted.is_(False))
     if shape.modified:
-        found.append(_O.changed_at >= bindparam("last_modified"))
+        found.append(_O.changed_at >= _number("last_modified"))
     if not shape.free:
         found.append(_O.busy.not_in(FREE))
     if shape.follows:
-        start: BindParameter[int] = bindparam("after_start")
-        uid: BindParameter[bytes] = bindparam("after_uid")
-        # Written so that an index on the start is used; PostgreSQL and SQLite agree on it.
-        found.append(_O.start_at >= start)
-        found.append(or_(_O.start_at > start, _O.uid > uid))
+        start, uid = _number("after_start"), bindparam("after_uid", type_=LargeBinary())
+        found += [_O.start_at >= start, or_(_O.start_at > start, _O.uid > uid)]
     return found
 
 
-def _by_clock(shape: _Shape, start: Any, end: Any) -> ColumnElement[bool]:
-    """Timed events by the instant, all-day ones by what the caller's calendar shows."""
-    timed = _overlaps(start, end, "at")
+def _in_range(shape: _Shape, start: Any, end: Any) -> ColumnElement[bool]:
+    """Timed events by the instant, all-day ones by what the caller's calendar shows.
+
+    Most begin inside the range by either clock; that is asked first because it is cheap.
+    """
     if shape.one_clock:
-        return timed
+        return _overlaps(start, end, "at")
     return or_(
-        and_(_O.all_day.is_(False), timed),
+        and_(start >= _number("from_both"), start < _number("to_both")),
+        and_(_O.all_day.is_(False), _overlaps(start, end, "at")),
         and_(_O.all_day.is_(True), _overlaps(start, end, "wall")),
     )
 
 
 def _overlaps(start: Any, end: Any, clock: str) -> ColumnElement[bool]:
-    first: BindParameter[int] = bindparam(f"from_{clock}")
-    last: BindParameter[int] = bindparam(f"to_{clock}")
-    return and_(start < last, or_(end > first, start >= first))
+    first, last = _number(f"from_{clock}"), _number(f"to_{clock}")
+    return and_(start < last, or_(start >= first, end > first))
+
+
+def _number(name: str) -> BindParameter[int]:
+    return bindparam(name, type_=BigInteger())
 
 
 class PageMark(msgspec.Struct, frozen=True, array_like=True):

@@ -11,6 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 DAY_S = 86_400
 UTC_NAME = "Etc/UTC"
 
@@ -21,6 +23,14 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.0{1,9})?(?:Z|[+ ]00:00)", re.ASCII)
 
 
+class LocalTime(msgspec.Struct, frozen=True, gc=False):
+    """A time as people in *tzid* read it, or a date."""
+
+    time: str
+    tzid: str
+
+
+@lru_cache(maxsize=16_384)
 def iso(epoch_s: int) -> str:
     """Write an instant as `2026-03-10T13:00:00Z`."""
     day, second = divmod(epoch_s, DAY_S)
@@ -37,15 +47,15 @@ def iso_of(at: datetime) -> str:
     return iso(int(at.timestamp()))
 
 
-def localized(epoch_s: int, tzid: str | None, *, all_day: bool) -> dict[str, str]:
+def localized(epoch_s: int, tzid: str | None, *, all_day: bool) -> LocalTime:
     """Write a time together with its zone; a zone that we do not know becomes Etc/UTC."""
-    place = zone(tzid or UTC_NAME)
-    name = tzid if tzid and place else UTC_NAME
+    name = tzid if tzid and zone(tzid) else UTC_NAME
     if all_day:
-        return {"time": iso_date(epoch_s), "tzid": name}
-    if place is None or name == UTC_NAME:
-        return {"time": iso(epoch_s), "tzid": UTC_NAME}
-    return {"time": datetime.fromtimestamp(epoch_s, place).isoformat(), "tzid": name}
+        return LocalTime(iso_date(epoch_s), name)
+    if name == UTC_NAME:
+        return LocalTime(iso(epoch_s), name)
+    shift_s, offset = _offset(name, epoch_s // DAY_S) or _offset_at(name, epoch_s)
+    return LocalTime(iso(epoch_s + shift_s)[:-1] + offset, name)
 
 
 @lru_cache(maxsize=1024)
@@ -101,6 +111,20 @@ def on_the_wall(epoch_s: int, place: ZoneInfo) -> int:
     """Give what clocks in *place* show at an instant, as epoch seconds as if UTC."""
     shift = datetime.fromtimestamp(epoch_s, place).utcoffset() or timedelta(0)
     return epoch_s + int(shift.total_seconds())
+
+
+@lru_cache(maxsize=4096)
+def _offset(tzid: str, day: int) -> tuple[int, str] | None:
+    """Give the offset that holds for a whole UTC day; None when clocks change during it."""
+    begin = _offset_at(tzid, day * DAY_S)
+    return begin if begin == _offset_at(tzid, (day + 1) * DAY_S) else None
+
+
+def _offset_at(tzid: str, epoch_s: int) -> tuple[int, str]:
+    """Give the offset in seconds, and as `+01:00`."""
+    local = datetime.fromtimestamp(epoch_s, zone(tzid))
+    shift = local.utcoffset() or timedelta(0)
+    return int(shift.total_seconds()), local.isoformat()[19:]
 
 
 def _midnight(text: str) -> int:
