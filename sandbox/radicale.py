@@ -45,14 +45,14 @@ level = warning
 """
 
 
-def prepare(folder: Path, port: int = PORT) -> Path:
+def prepare(folder: Path, port: int = PORT, *, seeded: bool = True) -> Path:
     """Write configuration and, into an empty storage, the seed; give the configuration file."""
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "users").write_text(f"{USER}:{PASSWORD}\n", encoding="utf-8")
     config = folder / "config"
     config.write_text(_CONFIG.format(folder=folder, port=port), encoding="utf-8")
-    if not _root(folder).exists():
+    if seeded and not _root(folder).exists():
         now = datetime.now(UTC)
         for calendar in CALENDARS:
             add_calendar(folder, USER, calendar, calendar.events(now))
@@ -90,12 +90,14 @@ def add_events(folder: Path, user: str, count: int, *, slug: str = "many") -> Pa
     return add_calendar(folder, user, Calendar(slug, "Many", "#888888"), objects)
 
 
-def create_wsgi(folder: Path, users: Iterable[tuple[str, str]] = ()) -> WSGIApplication:
+def create_wsgi(
+    folder: Path, users: Iterable[tuple[str, str]] = (), *, seeded: bool = True
+) -> WSGIApplication:
     """Build Radicale on *folder* without a socket; *users* are further names and passwords."""
     from radicale import config
     from radicale.app import Application
 
-    path = prepare(folder)
+    path = prepare(folder, seeded=seeded)
     extra = "".join(f"{name}:{password}\n" for name, password in users)
     (path.parent / "users").write_text(f"{USER}:{PASSWORD}\n{extra}", encoding="utf-8")
     settings = config.load([(str(path), False)])
