@@ -25,6 +25,7 @@ WANTED = frozenset(
 )
 
 _FOLD = re.compile(r"\r?\n[ \t]")
+_NAME = re.compile(r"([A-Z0-9-]+)[;:]", re.ASCII | re.IGNORECASE)
 _PARAMETER = re.compile(r""";([^=;:"]*)=((?:"[^"]*"|[^":;])*)""")
 _ESCAPED = re.compile(r"\\([\\;,nN])")
 _CARET = re.compile(r"\^([n'^])")
@@ -93,7 +94,8 @@ def read_document(text: str) -> Document:
     """
     document, open_components, zone_lines = Document(), [""], list[str]()
     for line in _unfolded(text):
-        name = line[: _name_end(line)].upper()
+        match = _NAME.match(line)
+        name = match[1].upper() if match is not None else ""
         if name == "BEGIN":
             _begin(document, open_components, line[6:].strip().upper())
         elif name == "END":
@@ -139,11 +141,6 @@ def _unfolded(text: str) -> Iterator[str]:
     return iter(lines.split("\n"))
 
 
-def _name_end(line: str) -> int:
-    colon, semicolon = line.find(":"), line.find(";")
-    return min((at for at in (colon, semicolon) if at >= 0), default=0)
-
-
 def _line(name: str, line: str) -> Line:
     at = len(name)
     if line[at] == ":":
@@ -172,7 +169,8 @@ def _end(document: Document, open_components: list[str], kind: str, zone_lines: 
         raise Unreadable("an end without its beginning")
     if kind != "VTIMEZONE":
         return
-    rules = _zones.read_rules(zone_lines)
+    tzid = next((line[5:] for line in zone_lines if line[:5].upper() == "TZID:"), "")
+    rules = None if _zones.zone_named(tzid) else _zones.read_rules(zone_lines)
     zone_lines.clear()
     if rules is not None:
         document.zones[rules[0]] = rules[1]
