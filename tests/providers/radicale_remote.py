@@ -31,9 +31,9 @@ class RadicaleRemote:
 
     calendar_id = "/ada/lab/"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, seeded: bool = False) -> None:
         self.folder = folder
-        app = create_wsgi(folder)
+        app = create_wsgi(folder, seeded=seeded)
         add_calendar(folder, USER, Calendar("lab", "Lab", "#112233FF"), {})
         self.faulty = faults.Faulty(app)
         self.wire = WsgiAdapter(self.faulty)

@@ -10,7 +10,7 @@ import pytest
 from werkzeug.wrappers import Response
 
 from broker.addresses import AddressPolicy
-from broker.clock import FixedClock
+from broker.clock import FixedClock, SystemClock
 from broker.domain import Login, PasswordCredential, Window, window_at
 from broker.errors import (
     AddressRefused,
@@ -250,6 +250,82 @@ class TestVerify:
 
         assert "no_calendars" == raised.value.code
 
+    @pytest.mark.parametrize(
+        ("properties", "url"),
+        [
+            ("<c:calendar-home-set><href>/c/</href></c:calendar-home-set>", f"{ORIGIN}/c/"),
+            ("", f"{ORIGIN}/c/a%20b/"),
+        ],
+    )
+    def test_server_without_principals(
+        self, provider: CalDav, remote: RadicaleRemote, properties: str, url: str
+    ) -> None:
+        remote.faulty.add(faults.body(listing(properties)))
+
+        credential, account = provider.verify(Login(ORIGIN, USER, PASSWORD))
+
+        assert url == credential.url
+        assert "dav.example/c/a%20b/" == account.subject
+
+    def test_preferred_address_names_the_profile(
+        self, provider: CalDav, remote: RadicaleRemote
+    ) -> None:
+        addresses = (
+            "<c:calendar-home-set><href>/c/</href></c:calendar-home-set><displayname>Ada L."
+            "</displayname><c:calendar-user-address-set><href>/p/</href><href>mailto:a@x.example"
+            '</href><href preferred="1">MAILTO:ada@x.example</href></c:calendar-user-address-set>'
+        )
+        remote.faulty.add(faults.body(listing(addresses)))
+
+        _, account = provider.verify(Login(ORIGIN, USER, PASSWORD))
+
+        assert ("ada@x.example", "ada@x.example", "Ada L.") == (
+            account.profile_name,
+            account.email,
+            account.display_name,
+        )
+
+    def test_principal_without_home_is_not_caldav(
+        self, provider: CalDav, remote: RadicaleRemote
+    ) -> None:
+        remote.faulty.add(faults.replaced((b"calendar-home-set", b"hidden")))
+
+        with pytest.raises(UserError) as raised:
+            provider.verify(Login(ORIGIN, USER, PASSWORD))
+
+        assert "not_caldav" == raised.value.code
+
+    def test_attempt_has_one_budget_of_time(
+        self, provider: CalDav, remote: RadicaleRemote, clock: FixedClock
+    ) -> None:
+        def late(good: Response) -> Response:
+            clock.advance(seconds=31)
+            return Response(status=404)
+
+        remote.faulty.add(late)
+
+        with pytest.raises(ProviderUnavailable, match="too slow"):
+            provider.verify(Login(ORIGIN, USER, PASSWORD))
+
+    @pytest.mark.parametrize(
+        ("code", "expected", "reason"),
+        [(401, LoginRejected, "login_rejected"), (200, UserError, "not_caldav")],
+    )
+    def test_list_of_calendars_that_fails(
+        self,
+        provider: CalDav,
+        remote: RadicaleRemote,
+        code: int,
+        expected: type[UserError],
+        reason: str,
+    ) -> None:
+        remote.faulty.add(faults.status(code), applies=lambda e: e["HTTP_DEPTH"] == "1")
+
+        with pytest.raises(expected) as raised:
+            provider.verify(Login(ORIGIN, USER, PASSWORD))
+
+        assert reason == raised.value.code
+
     def test_server_error_is_not_a_refusal(self, provider: CalDav, remote: RadicaleRemote) -> None:
         remote.faulty.add(faults.status(502))
 
@@ -302,6 +378,10 @@ class TestVerify:
 
 class TestCalendars:
     """The list of calendars."""
+
+    @pytest.fixture
+    def remote(self, tmp_path: Path) -> RadicaleRemote:
+        return RadicaleRemote(tmp_path, seeded=True)
 
     def test_seeded_calendars(self, client: CalDavClient) -> None:
         by_id = {calendar.remote_id: calendar for calendar in client.calendars()}
@@ -664,12 +744,14 @@ def test_seeds_only_once(tmp_path: Path) -> None:
     assert "max_sync_token_age" in config.read_text()
 
 
-def test_seed_is_readable(client: CalDavClient, remote: RadicaleRemote, window: Window) -> None:
-    from datetime import UTC, datetime
+def test_seed_is_readable(tmp_path: Path, credential: PasswordCredential) -> None:
+    clock = SystemClock()
+    remote = RadicaleRemote(tmp_path, seeded=True)
+    client = CalDav(Http(clock, mounts={ORIGIN: remote.wire}), clock).client(credential)
 
     for calendar in CALENDARS:
         remote.calendar_id = f"/ada/{calendar.slug}/"
-        pages = read(client, remote, None, window_at(datetime.now(UTC)))
+        pages = read(client, remote, None, window_at(clock.now()))
         assert events_of(pages)
         assert not any(page.skipped for page in pages)
 

@@ -295,7 +295,6 @@ def test_cancelled_master() -> None:
         (["BEGIN:VTODO\nEND:VTODO"], 0, set()),
         (["BEGIN:A\n" * 50 + "END:A\n" * 50], 0, {HREF}),
         (["END:VCALENDAR\nEND:VCALENDAR"], 0, {HREF}),
-        ([event("u1", GOOD, "DESCRIPTION:" + "x" * MAX_OBJECT_BYTES)], 0, {HREF}),
         ([event("u1", GOOD, "SUMMARY:x\n" * 60_000)], 0, {HREF}),
         ([event("u1", "DTSTART:00010101T000000", "RRULE:FREQ=DAILY")], 1, set()),
         ([event("u1", GOOD, "SEQUENCE:" + "9" * 5_000)], 1, set()),
@@ -305,6 +304,12 @@ def test_nasty_objects(components: list[str], events: int, skipped: set[str]) ->
     found = reading(*components)
 
     assert (events, skipped) == (len(found.events), found.skipped)
+
+
+def test_object_over_the_limit_is_not_read() -> None:
+    text = wrap("-//T//EN", event("u1", GOOD)) + " " * MAX_OBJECT_BYTES
+
+    assert {HREF} == read_object(Source(HREF, "e", text)).skipped
 
 
 def test_alarms_and_zones_do_not_leak_into_events() -> None:
