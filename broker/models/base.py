@@ -10,7 +10,17 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, Table, event
+from sqlalchemy import (
+    CursorResult,
+    DateTime,
+    Delete,
+    Dialect,
+    Engine,
+    MetaData,
+    Table,
+    Update,
+    event,
+)
 from sqlalchemy.engine import Connection as DbConnection
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
@@ -85,6 +95,15 @@ def transaction() -> Iterator[Session]:
         raise
     finally:
         _writing.reset(token)
+
+
+def changed(session: Session, statement: Update | Delete) -> int:
+    """Run an UPDATE or DELETE and tell how many rows it changed.
+
+    The count is what decides a race: whoever changed the row has won.
+    """
+    result = cast("CursorResult[Any]", session.execute(statement))
+    return result.rowcount
 
 
 def reading() -> Session:

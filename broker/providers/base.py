@@ -5,7 +5,7 @@ What only some can do is a capability of its own: ask with `isinstance`.
 
 A provider gets its Http, Clock and settings in its constructor and nothing else, keeps no
 state between calls, never touches database, queue, Flask or environment, hides paging, and
-raises only ProviderError kinds, ConnectDenied, LoginRejected, AddressRefused, EditConflict.
+raises only ProviderError kinds, UserError kinds and EditConflict.
 """
 
 from __future__ import annotations

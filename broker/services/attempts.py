@@ -18,8 +18,7 @@ from broker.domain import AuthorizationAttempt
 from broker.errors import AttemptOver, NotFound
 from broker.ids import new_id, new_pkce_verifier, new_secret
 from broker.models import Account, Application, ConnectAttempt, Connection, Profile, reading
-from broker.models import transaction as transaction
-from broker.models.base import table_of
+from broker.models.base import changed, table_of, transaction
 from broker.oauth_server.authorization import AuthorizationRequest
 from broker.services.runtime import Runtime
 
@@ -131,12 +130,12 @@ def arrive(runtime: Runtime, slug: str, state: str, browser: str) -> Attempt:
     )
     attempt_id = row.id
     with transaction() as session:
-        taken = session.execute(
+        take = (
             update(_ATTEMPTS)
             .where(_ATTEMPTS.c.id == attempt_id, _ATTEMPTS.c.state_digest == digest)
             .values(state_digest=None, wrapped_flow=None)
         )
-        if taken.rowcount != 1:  # type: ignore[attr-defined]
+        if not changed(session, take):
             raise AttemptOver("attempt_over")
     return _open(runtime, row, flow.handle, flow.started)
 

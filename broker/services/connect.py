@@ -23,6 +23,7 @@ from broker.domain import (
 from broker.errors import AttemptOver, UserError
 from broker.ids import new_id, new_profile_id
 from broker.models import Account, ConnectAttempt, Connection, Grant, Profile, transaction
+from broker.models.base import changed
 from broker.providers.base import OAuthProvider, PasswordProvider
 from broker.services import attempts, audit, calendar_lists, connections, tasks
 from broker.services.attempts import Attempt
@@ -115,12 +116,12 @@ def finish(runtime: Runtime, attempt: Attempt, proved: Proved) -> str | None:
 
 
 def _close(session: Session, attempt: Attempt, now: datetime) -> None:
-    ended = session.execute(
+    end = (
         update(ConnectAttempt)
         .where(ConnectAttempt.id == attempt.id, ConnectAttempt.finished_at.is_(None))
         .values(finished_at=now, wrapped_flow=None, state_digest=None)
     )
-    if ended.rowcount != 1:  # type: ignore[attr-defined]
+    if not changed(session, end):
         raise AttemptOver("attempt_over")
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import or_, select, update
 from broker.domain import Credential, OAuthCredential
 from broker.errors import AuthorizationLost, ProviderUnavailable
 from broker.models import Connection, reading, transaction
-from broker.models.base import table_of
+from broker.models.base import changed, table_of
 from broker.providers.base import CalendarClient, OAuthProvider
 from broker.services import connections
 from broker.services.runtime import Runtime
@@ -90,7 +90,7 @@ def _begin_refresh(connection: Connection, now: datetime) -> bool:
     """Take the right to refresh this version of the credential."""
     table = _CONNECTIONS.c
     with transaction() as session:
-        taken = session.execute(
+        take = (
             update(_CONNECTIONS)
             .where(
                 table.id == connection.id,
@@ -99,7 +99,7 @@ def _begin_refresh(connection: Connection, now: datetime) -> bool:
             )
             .values(refresh_until=now + REFRESH_LEASE)
         )
-        return bool(taken.rowcount == 1)  # type: ignore[attr-defined]
+        return bool(changed(session, take))
 
 
 def _refresh(runtime: Runtime, connection: Connection, old: OAuthCredential) -> None:

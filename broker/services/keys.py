@@ -24,7 +24,7 @@ from broker.models import (
     reading,
     transaction,
 )
-from broker.models.base import table_of
+from broker.models.base import changed, table_of
 from broker.oauth_server.tokens import successor_place
 from broker.services import audit, connections
 from broker.services.runtime import Runtime
@@ -83,12 +83,12 @@ def rotate(runtime: Runtime) -> int:
                     anew = runtime.vault.wrap(runtime.vault.unwrap(value, place), place)
                     key = next(iter(wrapped.table.primary_key.columns))
                     column = wrapped.table.c[wrapped.column]
-                    changed = session.execute(
+                    statement = (
                         update(wrapped.table)
                         .where(key == identity, column == value)
                         .values({column: anew})
                     )
-                    moved += changed.rowcount  # type: ignore[attr-defined]
+                    moved += changed(session, statement)
     with transaction() as session:
         audit.note(session, runtime.clock.now(), "keys_rotated", values=moved)
     return moved

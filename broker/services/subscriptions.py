@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import dataclass
 
 from sqlalchemy import select
 
 from broker.crypto import same
+from broker.domain import OpenedSubscription
 from broker.errors import AuthorizationLost, ConfigurationRefused, NotFound
 from broker.ids import jitter, new_secret, new_uuid
 from broker.models import Calendar, Connection, Subscription, reading, transaction
@@ -23,14 +24,59 @@ from broker.services.tasks import Kind, Lease
 
 log = logging.getLogger(__name__)
 
-TRY_AGAIN = timedelta(days=1)
-
 
 def subscribe(runtime: Runtime, lease: Lease) -> None:
     """Open a subscription for a calendar, then let go of its older ones.
 
     Our row is committed first: the provider's first message may arrive before its answer.
     """
+    subject = _subject(runtime, lease)
+    if subject is None:
+        with transaction() as session:
+            tasks.hold(session, lease, runtime.clock.now())
+            tasks.finish(session, lease, None)
+        return
+    subscription_id, secret = new_uuid(), new_secret()
+    with transaction() as session:
+        tasks.hold(session, lease, runtime.clock.now())
+        session.add(
+            Subscription(
+                id=subscription_id,
+                calendar_id=lease.subject_id,
+                secret_digest=runtime.vault.digest("subscription", subscription_id, secret),
+                created_at=lease.started_at,
+            )
+        )
+    callback = f"{runtime.settings.public_url}/hooks/{subject.provider.slug}/{subscription_id}"
+
+    def open_it(client: CalendarClient) -> OpenedSubscription | None:
+        return subject.provider.open_subscription(
+            client,
+            subject.remote_id,
+            subscription_id=subscription_id,
+            callback_url=callback,
+            secret=secret,
+        )
+
+    try:
+        opened = with_client(runtime, subject.connection_id, open_it)
+    except ConfigurationRefused:
+        log.warning("push refused, polling instead", extra={"calendar": lease.subject_id})
+        opened = None
+    _keep(runtime, lease, subscription_id, opened)
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """The calendar to subscribe to."""
+
+    connection_id: str
+    remote_id: str
+    provider: PushProvider
+
+
+def _subject(runtime: Runtime, lease: Lease) -> _Subject | None:
+    """Find the calendar of a task; None when it is gone or can have no push."""
     row = (
         reading()
         .execute(
@@ -41,50 +87,17 @@ def subscribe(runtime: Runtime, lease: Lease) -> None:
         .one_or_none()
     )
     if row is None or row[0].deleted_at or row[0].push_refused or not _reachable(runtime):
-        with transaction() as session:
-            tasks.hold(session, lease, runtime.clock.now())
-            tasks.finish(session, lease, None)
-        return
+        return None
     calendar, connection = row
-    provider = runtime.providers[connection.provider]
+    provider = runtime.providers.get(connection.provider)
     if not isinstance(provider, PushProvider):
-        raise TypeError(f"{provider.slug} has no push")
+        return None
     key = connections.data_key(runtime.vault, connection)
-    remote_id = connections.calendar_remote_id(key, calendar)
-    connection_id, calendar_id, slug = connection.id, calendar.id, connection.provider
-    subscription_id, secret = new_uuid(), new_secret()
-    with transaction() as session:
-        tasks.hold(session, lease, runtime.clock.now())
-        digest = runtime.vault.digest("subscription", subscription_id, secret)
-        session.add(
-            Subscription(
-                id=subscription_id,
-                calendar_id=calendar_id,
-                secret_digest=digest,
-                created_at=lease.started_at,
-            )
-        )
-    callback = f"{runtime.settings.public_url}/hooks/{slug}/{subscription_id}"
-
-    def open_it(client: CalendarClient) -> tuple[str, timedelta] | None:
-        opened = provider.open_subscription(
-            client, remote_id, subscription_id=subscription_id, callback_url=callback, secret=secret
-        )
-        if opened is None:
-            return None
-        return opened.resource_id, opened.expires_at - runtime.clock.now()
-
-    try:
-        opened = with_client(runtime, connection_id, open_it)
-    except ConfigurationRefused:
-        log.warning("push refused, polling instead", extra={"calendar": calendar_id})
-        _keep(runtime, lease, subscription_id, None)
-        return
-    _keep(runtime, lease, subscription_id, opened)
+    return _Subject(connection.id, connections.calendar_remote_id(key, calendar), provider)
 
 
 def _keep(
-    runtime: Runtime, lease: Lease, subscription_id: str, opened: tuple[str, timedelta] | None
+    runtime: Runtime, lease: Lease, subscription_id: str, opened: OpenedSubscription | None
 ) -> None:
     """Write what came of it; the next date is half the life that the provider granted."""
     now = runtime.clock.now()
@@ -98,12 +111,12 @@ def _keep(
             calendar.push_refused = True
             tasks.finish(session, lease, None)
             return
-        resource_id, life = opened
+        life = opened.expires_at - now
         connection = session.get_one(Connection, calendar.connection_id)
         key = connections.data_key(runtime.vault, connection)
         place = f"subscriptions:{subscription_id}:resource_id"
-        subscription.sealed_resource_id = key.seal_text(resource_id, place)
-        subscription.expires_at = now + life
+        subscription.sealed_resource_id = key.seal_text(opened.resource_id, place)
+        subscription.expires_at = opened.expires_at
         older = select(Subscription.id).where(
             Subscription.calendar_id == calendar.id, Subscription.id != subscription_id
         )

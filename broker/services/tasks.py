@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from broker.errors import LeaseLost, RateLimited
 from broker.ids import jitter, new_id
 from broker.models import Task, reading, transaction
-from broker.models.base import table_of
+from broker.models.base import changed, table_of
 from broker.services.runtime import Runtime
 
 LEASE = timedelta(seconds=10)
@@ -157,12 +157,12 @@ def hold(session: Session, lease: Lease, now: datetime) -> None:
 
     Raises LeaseLost when somebody else has claimed or dropped it.
     """
-    held = session.execute(
+    extend = (
         update(_TASKS)
         .where(_TASKS.c.id == lease.task_id, _TASKS.c.fence == lease.fence)
         .values(lease_until=now + LEASE)
     )
-    if held.rowcount != 1:  # type: ignore[attr-defined]
+    if not changed(session, extend):
         raise LeaseLost(lease.kind.value)
 
 
@@ -186,7 +186,7 @@ def finish(session: Session, lease: Lease, next_due_at: datetime | None) -> None
     wanted = _TASKS.c.wanted_at.is_not(None)
     if next_due_at is None:
         gone = delete(_TASKS).where(ours, ~wanted)
-        if session.execute(gone).rowcount == 1:  # type: ignore[attr-defined]
+        if changed(session, gone):
             return
         next_due_at = lease.started_at
     session.execute(
