@@ -84,8 +84,12 @@ def _at(day: date, clock: str) -> str:
 
 
 def _work(now: datetime) -> Objects:
-    """What Apple's Calendar and Outlook write."""
     monday = now.date() - timedelta(days=now.weekday())
+    return {**_apple(monday), **_outlook(monday)}
+
+
+def _apple(monday: date) -> Objects:
+    """What Apple's Calendar writes: a series with every kind of exception."""
     third = monday + timedelta(days=14)
     apple = "-//Apple Inc.//macOS 15.1//EN"
     zone = "TZID=Europe/Berlin"
@@ -115,9 +119,25 @@ def _work(now: datetime) -> Objects:
         "STATUS:CANCELLED",
         "SUMMARY:Stand-up",
     )
-    windows = "TZID=W. Europe Standard Time"
     return {
         "stand-up.ics": wrap(apple, BERLIN.format(tzid="Europe/Berlin"), stand_up, moved, dropped),
+        "called-off.ics": wrap(
+            apple,
+            event(
+                "called-off",
+                f"DTSTART:{_at(monday + timedelta(days=3), '1000')}Z",
+                f"DTEND:{_at(monday + timedelta(days=3), '1100')}Z",
+                "STATUS:CANCELLED",
+                "SUMMARY:Called off",
+            ),
+        ),
+    }
+
+
+def _outlook(monday: date) -> Objects:
+    """What Outlook writes: zones with Windows names, and its own idea of busy."""
+    windows = "TZID=W. Europe Standard Time"
+    return {
         "040000008200E00074C5B7101A82E008.ics": wrap(
             "-//Microsoft Corporation//Outlook 16.0 MIMEDIR//EN",
             BERLIN.format(tzid="W. Europe Standard Time"),
@@ -145,22 +165,15 @@ def _work(now: datetime) -> Objects:
                 "X-MICROSOFT-CDO-BUSYSTATUS:OOF",
             ),
         ),
-        "called-off.ics": wrap(
-            apple,
-            event(
-                "called-off",
-                f"DTSTART:{_at(monday + timedelta(days=3), '1000')}Z",
-                f"DTEND:{_at(monday + timedelta(days=3), '1100')}Z",
-                "STATUS:CANCELLED",
-                "SUMMARY:Called off",
-            ),
-        ),
     }
 
 
 def _home(now: datetime) -> Objects:
-    """What Thunderbird and phones write."""
-    today = now.date()
+    return {**_thunderbird(now.date()), **_phones(now.date())}
+
+
+def _thunderbird(today: date) -> Objects:
+    """What Thunderbird writes: zones behind a prefix."""
     mozilla = "TZID=/mozilla.org/20050126_1/Europe/Berlin"
     return {
         "dentist.ics": wrap(
@@ -174,6 +187,12 @@ def _home(now: datetime) -> Objects:
                 "SUMMARY:Dentist",
             ),
         ),
+    }
+
+
+def _phones(today: date) -> Objects:
+    """What phones write: floating times, whole days, other scripts."""
+    return {
         "run.ics": wrap(
             "+//IDN bitfire.at//DAVx5",
             event(
