@@ -136,7 +136,6 @@ def problem(
         words=words,
         buttons=_buttons(words, ways, app),
         facts=_facts(facts, code=code),
-        facts_open="client_id" in (facts or {}),
     )
 
 
@@ -182,7 +181,8 @@ def _form_page(
         permissions=permissions,
         relink_for=relink_for,
         action_url=with_locale(urls[0]),
-        back_url=with_locale(urls[1]),
+        # A renewal is about one calendar: there is no other to choose.
+        back_url="" if relink_for else with_locale(urls[1]),
         cancel_url=with_locale(urls[2]),
         cancel_form=CancelForm(),
         facts=_facts(facts, code=code) if facts or code else [],

@@ -22,6 +22,7 @@ class Words:
 
     *happened* says what happened, *move* whose move it is, *action* what to press, and *press*
     where that leads. *field* names the form field that the reason is about, if it is about one.
+    *for_it* opens the part for the IT department, because somebody has to send it on.
     """
 
     title: str
@@ -30,6 +31,7 @@ class Words:
     action: str
     press: Press
     field: str = ""
+    for_it: bool = False
 
 
 @dataclass(frozen=True, slots=True)

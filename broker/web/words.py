@@ -72,6 +72,7 @@ _GOOGLE = {
         N_("Send your administrator the client ID below. Once it is trusted, try again."),
         N_("Try again"),
         Press.RETRY,
+        for_it=True,
     ),
     "org_internal": Words(
         N_("This account belongs to another organisation"),
@@ -86,6 +87,7 @@ _GOOGLE = {
         N_("Send your administrator the client ID below. Once it is allowed, try again."),
         N_("Try again"),
         Press.RETRY,
+        for_it=True,
     ),
     "disallowed_useragent": Words(
         N_("Open this page in your browser"),
@@ -142,6 +144,7 @@ _GOOGLE = {
         N_("Your administrator can change that. Show them the part for IT below."),
         N_("Use another account"),
         Press.RETRY,
+        for_it=True,
     ),
     "wrong_login": Words(
         N_("That was a different account"),

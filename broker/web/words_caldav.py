@@ -67,6 +67,7 @@ CALDAV = {
         N_("Try again"),
         Press.RETRY,
         field="url",
+        for_it=True,
     ),
     "redirect_refused": Words(
         N_("The server sends us somewhere else"),

@@ -70,18 +70,20 @@ def test_an_unknown_reason_is_unexpected_and_is_not_repeated(request_context: No
 
 
 def test_the_part_for_it_has_the_code_and_the_facts(request_context: None) -> None:
-    page = problem("domain_policy", facts={"time": "09:30", "x": "<b>", "reference": ""})
+    page = problem("rate_limited", facts={"time": "09:30", "x": "<b>", "reference": ""})
 
     assert re.findall("<dt>(.*?)</dt>", page) == ["Code", "Time", "x"]
-    assert '<bdi dir="ltr">domain_policy</bdi>' in page
+    assert '<bdi dir="ltr">rate_limited</bdi>' in page
     assert "&lt;b&gt;" in page
     assert '<details class="it">' in page
 
 
 def test_the_part_for_it_is_open_when_somebody_has_to_send_it(request_context: None) -> None:
-    page = problem("admin_policy_enforced", facts={"client_id": "123.apps"})
+    facts = {"client_id": "123.apps"}
 
-    assert '<details class="it" open>' in page
+    assert '<details class="it" open>' in problem("admin_policy_enforced", facts=facts)
+    assert '<details class="it">' in problem("attempt_over", facts=facts)
+    assert all(("below" in words.move) == words.for_it for words in REASONS.values())
 
 
 def test_a_problem_has_the_status_it_is_given(request_context: None) -> None:

@@ -80,7 +80,7 @@ def test_a_notice_on_the_link_page_names_itself_in_the_title(request_context: No
 
 
 def test_a_renewal_names_the_login_that_is_expected(request_context: None) -> None:
-    page = link(relink_for="ada@example.com", back_url="", cancel_url="")
+    page = link(relink_for="ada@example.com", cancel_url="")
 
     assert "Sign in as <bdi>ada@example.com</bdi>" in page
     assert "Choose another calendar" not in page
