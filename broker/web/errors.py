@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 PageRenderer = Callable[[str, int], ResponseReturnValue]
 
-_JSON = "application/json; charset=utf-8"
+_HEADERS = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"}
 _FOR_APPLICATIONS = ("/v1", "/oauth")
 _DATABASE_BACK_IN = timedelta(seconds=5)
 _PROVIDER_BACK_IN = timedelta(seconds=30)
@@ -68,11 +68,7 @@ def json_answer(
     body: object, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Answer in JSON that nothing on the way may keep."""
-    answer = Response(msgspec.json.encode(body), status, content_type=_JSON)
-    answer.headers["Cache-Control"] = "no-store"
-    if headers:
-        answer.headers.extend(headers)
-    return answer
+    return Response(msgspec.json.encode(body), status, headers=_HEADERS | dict(headers or {}))
 
 
 def unauthorized() -> Response:

@@ -109,6 +109,24 @@ def test_one_bound_alone_may_lie_outside_the_window(maria: Person) -> None:
     assert maria.events(to="2020-01-01") == []
 
 
+def test_bounds_just_outside_the_window_are_cut(world: World, maria: Person) -> None:
+    """The window ends on 27 September; single events are kept beyond it."""
+    shelf = world.calendar(maria.login)
+    world.event(shelf, "2026-09-27T10:00", "2026-09-27T11:00")
+
+    for last in ("2026-09-28", "2026-09-27T12:00:00Z", "2026-12-01"):
+        assert len(maria.events(to=last)) == 1
+    assert maria.events(from_="2026-09-27", to="2026-09-28", tzid="Pacific/Auckland") == []
+
+
+@pytest.mark.parametrize(
+    ("since", "listed"), [("2026-03-09", 1), ("0001-01-01", 1), ("2026-03-10", 0)]
+)
+def test_last_modified_may_be_a_date(maria: Person, since: str, listed: int) -> None:
+    for tzid in ("Asia/Tokyo", "America/Los_Angeles"):
+        assert len(maria.events(last_modified=since, tzid=tzid)) == listed
+
+
 def test_all_problems_are_told_at_once(maria: Person) -> None:
     problems = refused(maria, "events", from_="x", include_deleted="perhaps")
 
