@@ -159,8 +159,9 @@ class Changes:
     *deleted* holds remote ids. *cursor* comes with the last page only (None before).
     *complete* is True when the pages together list everything in the window, so that what
     is absent is gone. *whole_series* is True when a master always arrives together with all
-    of its exceptions (CalDAV), so that absent exceptions are gone too. *skipped* counts
-    items that could not be read and were left as they were.
+    of its exceptions (CalDAV), so that absent exceptions are gone too. *skipped* holds the
+    remote ids of events that could not be read, in part or at all: they and their exceptions
+    stay as they were.
     """
 
     events: Sequence[RemoteEvent]

@@ -259,7 +259,8 @@ class Reader:
             )
             reading = read_object(source)
             fetched.events += reading.events
-            fetched.skipped |= reading.skipped
+            # The whole object is left as it was, exceptions included, if a part is unreadable.
+            fetched.skipped |= {name.partition("#")[0] for name in reading.skipped}
             if not reading.events and not reading.skipped:
                 fetched.empty.add(path)
         fetched.missing = set(asked.values())

@@ -74,15 +74,17 @@ class Copy:
         rows = Rows(session, self.calendar_id)
         keyed = [self._keyed(event) for event in page.events]
         deleted = {event_key(self.vault, self.calendar_id, name) for name in page.deleted}
-        known = rows.known({item.family for item in keyed} | {i.key for i in keyed} | deleted)
-        plan = plan_page(known, keyed, deleted, whole_series=page.whole_series)
+        skipped = {event_key(self.vault, self.calendar_id, name) for name in page.skipped}
+        named = {item.family for item in keyed} | {item.key for item in keyed}
+        known = rows.known(named | deleted | skipped)
+        plan = plan_page(known, keyed, deleted, whole_series=page.whole_series, unreadable=skipped)
         if len(plan.deletes) > SMALL // 2:
             held = rows.count_events()
             check_removal(len(plan.deletes), held, asked_before=self.asked_before)
         rows.write_events([self._row(item, generation) for item in plan.upserts.values()])
         if page.complete:
-            skipped = {event_key(self.vault, self.calendar_id, name) for name in page.skipped}
-            rows.mark_seen(plan.unchanged | skipped, generation)
+            left = {key for key, row in known.items() if (row.series_key or key) in skipped}
+            rows.mark_seen(plan.unchanged | left, generation)
         rows.delete_events(plan.deletes)
         touched = {item.family for item in plan.upserts.values()}
         touched |= {known[key].series_key or key for key in plan.deletes}

@@ -52,13 +52,14 @@ def plan_page(
     deleted: Collection[bytes],
     *,
     whole_series: bool,
+    unreadable: Collection[bytes] = (),
 ) -> Plan:
     """Decide what one page of changes means for the events we hold.
 
     *known* must hold what we have of every event in *page* and *deleted*, and of their
     families. Of an event that comes twice the later one counts. A deleted master takes its
     exceptions along. With *whole_series* a family that arrives is complete, so that members
-    which did not come are gone.
+    which did not come are gone, except where part of the family was *unreadable*.
     """
     arrived = {item.key: item for item in page}
     gone = {key for key, item in arrived.items() if _is_gone(item)} | set(deleted)
@@ -71,7 +72,7 @@ def plan_page(
     deletes = {key for key in gone if key in known}
     deletes |= {key for key, held in known.items() if held.series_key in gone}
     if whole_series:
-        families = {item.family for item in arrived.values()}
+        families = {item.family for item in arrived.values()} - set(unreadable)
         deletes |= {
             key
             for key, held in known.items()
