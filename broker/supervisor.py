@@ -80,6 +80,10 @@ class Supervisor:
         self._grace_s = grace_s
         self._stopping = False
 
+    def add(self, children: Sequence[Child]) -> None:
+        """Run these too, from the next round on; they are stopped before the earlier ones."""
+        self._posts += [_Post(child) for child in children]
+
     def run(self) -> None:
         """Start the children and return after SIGTERM or SIGINT, when none is left.
 
@@ -114,7 +118,11 @@ class Supervisor:
         for post in posts:
             post.signal(signal.SIGTERM)
         deadline = time.monotonic() + self._grace_s
-        while any(post.alive() for post in posts) and time.monotonic() < deadline:
+        while posts and time.monotonic() < deadline:
+            # At once, while its number cannot have been given to somebody else.
+            for post in [post for post in posts if not post.alive()]:
+                post.finish()
+                posts.remove(post)
             time.sleep(_POLL_S)
         for post in posts:
             post.finish()
@@ -200,15 +208,6 @@ def spawn(child: Child, **options: Any) -> subprocess.Popen[bytes]:
             start_new_session=True,
             **options,
         )
-
-
-def run_once(child: Child) -> int:
-    """Run a child to its end and give its exit status; it ends with us when we are interrupted."""
-    process = spawn(child)
-    try:
-        return process.wait()
-    finally:
-        end_group(process)
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:

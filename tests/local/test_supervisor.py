@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -75,15 +76,14 @@ def test_repeated_signals_do_not_hurry_it(tmp_path: Path) -> None:
 
 def test_killed_supervisor_takes_its_children_along(tmp_path: Path) -> None:
     with script(SUPERVISOR, str(tmp_path), "5") as supervisor:
-        first = noted(tmp_path, "first")[0]
-        deaf = noted(tmp_path, "deaf")[0]
+        first, deaf, grandchild = everyone(tmp_path)
 
         supervisor.kill()
         supervisor.wait()
 
         eventually(lambda: not is_running(first))
-        for pid in [deaf, *noted(tmp_path, "grandchild")]:
-            subprocess.run(["kill", "-9", str(pid)], check=False)
+        for pid in (deaf, grandchild):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_dead_child_is_started_again(tmp_path: Path) -> None:
@@ -123,8 +123,8 @@ def test_restarts_back_off_and_a_hook_may_end_the_run() -> None:
 
 
 MISSING = """
-from broker.supervisor import Child, run_once
-raise SystemExit(run_once(Child("missing", ["/nowhere/at-all"])))
+from broker.supervisor import Child, spawn
+raise SystemExit(spawn(Child("missing", ["/nowhere/at-all"])).wait())
 """
 
 
@@ -139,9 +139,9 @@ def test_missing_program_is_named() -> None:
 OUTPUT = """
 import sys
 from pathlib import Path
-from broker.supervisor import Child, run_once
+from broker.supervisor import Child, spawn
 code = "import os, sys; print(os.environ); print('oops', file=sys.stderr)"
-run_once(Child("loud", [sys.executable, "-c", code], {"ONLY": "this"}, Path(sys.argv[1])))
+spawn(Child("loud", [sys.executable, "-c", code], {"ONLY": "this"}, Path(sys.argv[1]))).wait()
 """
 
 
