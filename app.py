@@ -63,6 +63,8 @@ def create_app(
     )
     runtime = _runtime(settings, clock or SystemClock(), http, redis, queue)
     app.extensions["calbroker"] = runtime
+    # A redirect would cost some clients their body or their Authorization header.
+    app.url_map.merge_slashes = False
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)

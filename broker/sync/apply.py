@@ -174,7 +174,7 @@ class Copy:
             for occurrence in occurrences(self.vault, self.calendar_id, family, self.window)
         )
         own = (row for row in held if row.event_key in keys)
-        return plan_occurrences(own, wanted, touched=upserts.keys(), at=at)
+        return plan_occurrences(own, wanted, touched=upserts.keys(), since=since, at=at)
 
     def _keyed(self, event: RemoteEvent) -> Keyed:
         key = event_key(self.vault, self.calendar_id, event.remote_id)

@@ -18,27 +18,28 @@ def occurrences(
     """Yield the occurrences of one family that the copy should hold.
 
     A series is expanded inside *window*, less what its exceptions replace. Single events and
-    exceptions are kept from the window's start on without an upper bound, so that they need
-    no second look when the window moves.
+    exceptions come wherever they are, so that they need no second look when the window moves.
     """
     members = list(family)
     master = next((item for item in members if item.series_key is None), None)
     exceptions = [item for item in members if item.series_key is not None]
     if master is None:
-        yield from _singly(vault, calendar_id, exceptions, window)
+        yield from _singly(vault, calendar_id, exceptions)
     elif not master.event.recurrence:
-        yield from _singly(vault, calendar_id, [master], window)
-        yield from _singly(vault, calendar_id, exceptions, window)
+        yield from _singly(vault, calendar_id, [master])
+        yield from _singly(vault, calendar_id, exceptions)
     else:
         yield from _series(vault, calendar_id, master, exceptions, window)
 
 
 def _singly(
-    vault: Vault, calendar_id: str, items: Iterable[Keyed], window: Window
+    vault: Vault,
+    calendar_id: str,
+    items: Iterable[Keyed],
 ) -> Iterator[Wanted]:
     for item in items:
         uid = occurrence_uid(vault, calendar_id, item.family, _original(item.event))
-        wanted = _wanted(item, uid, None, window)
+        wanted = _wanted(item, uid, None)
         if wanted is not None:
             yield wanted
 
@@ -67,16 +68,14 @@ def _series(
         yield Wanted(uid, master.key, series, _seconds(start), _seconds(end), event.all_day, busy)
     for item in exceptions:
         uid = occurrence_uid(vault, calendar_id, master.key, _original(item.event))
-        wanted = _wanted(item, uid, series, window)
+        wanted = _wanted(item, uid, series)
         if wanted is not None:
             yield wanted
 
 
-def _wanted(item: Keyed, uid: bytes, series: bytes | None, window: Window) -> Wanted | None:
+def _wanted(item: Keyed, uid: bytes, series: bytes | None) -> Wanted | None:
     event = item.event
     if event.cancelled or event.start is None or event.end is None:
-        return None
-    if event.end.at <= window.start and event.start.at < window.start:
         return None
     start, end = _seconds(event.start.at), _seconds(event.end.at)
     return Wanted(uid, item.key, series, start, end, event.all_day, event.busy.value)

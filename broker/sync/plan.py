@@ -145,19 +145,26 @@ class OccurrencePlan:
 
 
 def plan_occurrences(
-    held: Iterable[Held], wanted: Iterable[Wanted], *, touched: Collection[bytes], at: int
+    held: Iterable[Held],
+    wanted: Iterable[Wanted],
+    *,
+    touched: Collection[bytes],
+    since: int,
+    at: int,
 ) -> OccurrencePlan:
     """Decide which occurrences to write so that *held* becomes *wanted*.
 
     Occurrences of events in *touched* count as changed at *at* (epoch seconds) even when their
-    times are the same. One that moved remembers the span of where it has been.
+    times are the same. One that moved remembers the span of where it has been. One that ends
+    before *since* is only written when it was held, because then it has just moved there.
     """
     left = {row.uid: row for row in held}
     writes: list[Written] = []
     for want in wanted:
         have = left.pop(want.uid, None)
         if have is None:
-            writes.append(Written(*want, at, None, None))
+            if want.end_at >= since:
+                writes.append(Written(*want, at, None, None))
         elif want.event_key in touched or _differs(have, want):
             writes.append(Written(*want, at, *_past(have, want)))
     removed = [uid for uid, row in left.items() if not row.deleted]
