@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import LargeBinary, String, Table, bindparam, insert, select, update
+from sqlalchemy import LargeBinary, String, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from broker.clock import Clock
 from broker.crypto import Vault
 from broker.ids import new_secret
 from broker.models import AccessToken, AuthorizationCode, Grant, RefreshToken, reading
-from broker.models.base import UtcDateTime
+from broker.models.base import UtcDateTime, table_of
 
 CODE_LIFETIME = timedelta(minutes=10)
 ACCESS_LIFETIME = timedelta(hours=1)
@@ -24,10 +24,10 @@ ROTATION_GRACE = timedelta(seconds=30)
 
 _LONGEST = 128
 
-_grants = cast(Table, Grant.__table__)
-_codes = cast(Table, AuthorizationCode.__table__)
-_access = cast(Table, AccessToken.__table__)
-_refresh = cast(Table, RefreshToken.__table__)
+_grants = table_of(Grant)
+_codes = table_of(AuthorizationCode)
+_access = table_of(AccessToken)
+_refresh = table_of(RefreshToken)
 
 _GRANT = (
     _grants.c.id,
@@ -68,15 +68,20 @@ _ROTATE = (
     .where(_refresh.c.digest == bindparam("rotated"), _refresh.c.rotated_at.is_(None))
     .values(rotated_at=bindparam("now"), wrapped_successor=bindparam("successor"))
 )
-# Only under a grant that still stands, whatever happened since it was read.
-_ADD_ACCESS = insert(_access).from_select(
-    ["digest", "grant_id", "expires_at", "scope"],
-    select(
-        bindparam("digest", type_=LargeBinary()),
-        _grants.c.id,
-        bindparam("expires_at", type_=UtcDateTime()),
-        bindparam("scope", type_=String()),
-    ).where(_grants.c.id == bindparam("grant_id"), _grants.c.revoked_at.is_(None)),
+# Only under a grant that still stands, whatever happened since it was read. The row count
+# tells; of an INSERT, SQLAlchemy keeps it only when asked (on PostgreSQL it is -1 otherwise).
+_ADD_ACCESS = (
+    insert(_access)
+    .from_select(
+        ["digest", "grant_id", "expires_at", "scope"],
+        select(
+            bindparam("digest", type_=LargeBinary()),
+            _grants.c.id,
+            bindparam("expires_at", type_=UtcDateTime()),
+            bindparam("scope", type_=String()),
+        ).where(_grants.c.id == bindparam("grant_id"), _grants.c.revoked_at.is_(None)),
+    )
+    .execution_options(preserve_rowcount=True)
 )
 _ADD_REFRESH = insert(_refresh)
 _ADD_CODE = insert(_codes)
