@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import cast
 
-from sqlalchemy import Table, insert
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from broker.ids import new_id
 from broker.models import AuditEntry
+from broker.models.base import table_of
 
 CODE_REPLAYED = "oauth.code_replayed"
 REFRESH_REUSED = "oauth.refresh_reused"
 GRANT_REVOKED = "oauth.grant_revoked"
 CLIENT_PAUSED = "oauth.client_paused"
 
-_entries = cast(Table, AuditEntry.__table__)
+_entries = table_of(AuditEntry)
 
 
 def record(

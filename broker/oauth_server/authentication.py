@@ -24,6 +24,7 @@ POST = "client_secret_post"
 NONE = "none"
 
 _REALM = "Calbroker"
+_LONGEST_ID = 64
 
 
 class Throttle(Protocol):
@@ -83,6 +84,8 @@ class Authenticator:
         TooManyRequests.
         """
         presented = _presented(request)
+        if len(presented.client_id) > _LONGEST_ID:
+            raise InvalidClient
         key = f"client:{presented.client_id}"
         self._throttle.check(key)
         client = self._clients.with_secrets(presented.client_id)

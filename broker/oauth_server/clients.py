@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from authlib.oauth2.rfc6749 import ClientMixin
-from sqlalchemy import Row, Table, and_, bindparam, select
+from sqlalchemy import Row, and_, bindparam, select
 
 from broker.models import Application, ApplicationSecret, RedirectUri, reading
+from broker.models.base import table_of
 from broker.oauth_server import redirects, scopes
 
 CONFIDENTIAL_METHODS = ("client_secret_basic", "client_secret_post")
 GRANT_TYPES = ("authorization_code", "refresh_token")
 
-_applications = cast(Table, Application.__table__)
-_secrets = cast(Table, ApplicationSecret.__table__)
-_redirect_uris = cast(Table, RedirectUri.__table__)
+_applications = table_of(Application)
+_secrets = table_of(ApplicationSecret)
+_redirect_uris = table_of(RedirectUri)
 
 _COLUMNS = (
     _applications.c.id,

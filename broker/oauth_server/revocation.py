@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from authlib.oauth2.rfc6749 import InvalidRequestError, UnauthorizedClientError
 from authlib.oauth2.rfc7009 import RevocationEndpoint
-from sqlalchemy import Table, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from broker.models import Grant, reading, transaction
+from broker.models.base import table_of
 from broker.oauth_server.authentication import BASIC, NONE, POST
 from broker.oauth_server.clients import Client
 from broker.oauth_server.tokens import Bearer
@@ -19,7 +20,7 @@ from broker.oauth_server.tokens import Bearer
 if TYPE_CHECKING:
     from broker.oauth_server.server import AuthlibServer
 
-_grants = cast(Table, Grant.__table__)
+_grants = table_of(Grant)
 _COLUMNS = (
     _grants.c.id,
     _grants.c.application_id,
