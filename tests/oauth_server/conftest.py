@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.oauth_server.partner import (
     CountingThrottle,
     Partner,
     describe_profile,
+    fill_database,
     make_app,
     make_settings,
     make_vault,
@@ -69,9 +71,31 @@ def server(
     )
 
 
+@pytest.fixture(scope="session")
+def filled_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with tables and partners, to be copied: making one takes longer."""
+    folder = tmp_path_factory.mktemp("filled")
+    settings, vault = make_settings(folder), make_vault()
+    server = OAuthServer(
+        settings,
+        vault,
+        FixedClock(NOW),
+        describe_profile=describe_profile,
+        on_grants_revoked=lambda session, account_ids: None,
+    )
+    app = make_app(settings, server)
+    fill_database(app, vault)
+    with app.app_context():
+        db.engine.dispose()
+    return folder / "broker.db"
+
+
 @pytest.fixture
-def app(settings: Settings, server: OAuthServer, vault: Vault) -> Iterator[Flask]:
-    app = make_app(settings, server, vault)
+def app(
+    settings: Settings, server: OAuthServer, tmp_path: Path, filled_database: Path
+) -> Iterator[Flask]:
+    shutil.copy(filled_database, tmp_path / "broker.db")
+    app = make_app(settings, server)
     yield app
     with app.app_context():
         db.engine.dispose()

@@ -182,21 +182,26 @@ def make_settings(folder: Path, **changes: Any) -> Settings:
     return Settings(**(values | changes))
 
 
-def make_app(settings: Settings, server: OAuthServer, vault: Vault) -> Flask:
-    """Make an application that serves the endpoints, with three partners registered."""
+def make_app(settings: Settings, server: OAuthServer) -> Flask:
+    """Make an application that serves the endpoints."""
     app = Flask("broker")
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     db.init_app(app)
     app.register_blueprint(oauth.blueprint(server))
     with app.app_context():
         prepare_engine(db.engine)
+    return app
+
+
+def fill_database(app: Flask, vault: Vault) -> None:
+    """Make the tables and register three partners."""
+    with app.app_context():
         db.create_all()
         with transaction() as session:
             for name in SECRETS:
                 add_application(session, name)
                 if secret := SECRETS[name]:
                     add_secret(session, vault, name, secret)
-    return app
 
 
 def add_application(session: Session, name: str) -> None:
