@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from app import create_app
@@ -34,6 +35,7 @@ NOW = datetime(2026, 3, 9, 10, 0, tzinfo=UTC)
 GOOGLE = "http://google.test"
 BROKER = "http://127.0.0.1:5000"
 REDIRECT = "http://127.0.0.1:5050/callback"
+OTHER_REDIRECT = "http://127.0.0.1:6000/cb"
 SCOPE = "read_account list_calendars read_events read_free_busy"
 ADA, GRACE, ALAN = "ada@calbroker.test", "grace@calbroker.test", "alan@calbroker.test"
 
@@ -72,6 +74,7 @@ class Tokens:
     refresh: str = field(repr=False)
     sub: str = ""
     answer: dict[str, Any] = field(default_factory=dict, repr=False)
+    partner: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -135,15 +138,20 @@ class World:
 
     def renew(self, tokens: Tokens) -> Tokens:
         """Refresh an access token as the partner does."""
-        answer = self.token(grant_type="refresh_token", refresh_token=tokens.refresh)
+        answer = self.token(
+            grant_type="refresh_token", refresh_token=tokens.refresh, **tokens.partner
+        )
         assert answer.status_code == 200, answer.text
         body = answer.get_json()
-        return Tokens(body["access_token"], body["refresh_token"], body["sub"], body)
+        return Tokens(
+            body["access_token"], body["refresh_token"], body["sub"], body, tokens.partner
+        )
 
     def _deliver(self, address: str, headers: dict[str, str]) -> int:
         """Bring a push message to the broker, as Google's servers would."""
         self.delivered.append((address, dict(headers)))
-        answer = self.browser().post(address.removeprefix(BROKER), headers=headers)
+        path = address.removeprefix(self.settings.public_url)
+        answer = self.browser().post(path, headers=headers)
         return answer.status_code
 
     # -- a person connects
@@ -171,16 +179,37 @@ class World:
         assert answer.status_code in (302, 303), answer.text
         return str(answer.headers["Location"])
 
+    def open(self, browser: FlaskClient, **params: str) -> TestResponse:
+        """Open the page that an application sends people to: chooser, or a provider's."""
+        opened = self.authorize(browser, **params)
+        assert opened.status_code == 303, opened.text
+        return browser.get(opened.headers["Location"])
+
+    def leave(self, browser: FlaskClient, **params: str) -> str:
+        """Go on to Google; gives the address of its consent page."""
+        page = self.open(browser, provider_name="google", **params)
+        leaving = self.press(browser, page)
+        assert leaving.status_code == 303, leaving.text
+        return str(leaving.headers["Location"])
+
+    def arrive(self, browser: FlaskClient, back: str) -> TestResponse:
+        """Follow a provider's redirect back to the broker."""
+        return browser.get(back.removeprefix(self.settings.public_url))
+
     def connect(self, person: str = ADA, **params: str) -> str:
         """Take a person all the way; gives the address back at the application."""
         browser = self.browser()
-        opened = self.authorize(browser, provider_name="google", **params)
-        page = browser.get(opened.headers["Location"])
-        leaving = self.press(browser, page)
-        back = self.consent(leaving.headers["Location"], person)
-        arrived = browser.get(back.removeprefix(BROKER))
+        back = self.consent(self.leave(browser, **params), person)
+        arrived = self.arrive(browser, back)
         assert arrived.status_code == 303, arrived.text
         return str(arrived.headers["Location"])
+
+    def relink(self, profile_id: str, person: str = ADA, **auto: str) -> TestResponse:
+        """Follow a relink link in a new browser, all the way; gives the last page."""
+        browser = self.browser()
+        page = browser.get(browser.get(f"/relink/{profile_id}").headers["Location"])
+        leaving = self.press(browser, page)
+        return self.arrive(browser, self.consent(leaving.headers["Location"], person, **auto))
 
     def connected(self, person: str = ADA, **params: str) -> Tokens:
         """Take a person all the way and exchange the code."""
@@ -191,7 +220,7 @@ class World:
         answer = self.token(grant_type="authorization_code", code=query_of(uri)["code"], **fields)
         assert answer.status_code == 200, answer.text
         body: dict[str, Any] = answer.get_json()
-        return Tokens(body["access_token"], body["refresh_token"], body["sub"], body)
+        return Tokens(body["access_token"], body["refresh_token"], body["sub"], body, fields)
 
     def token(self, **fields: str) -> TestResponse:
         """Call the token endpoint as the sandbox's application."""
@@ -206,6 +235,42 @@ class World:
         """Call the API for an account."""
         query = f"?{urlencode(params)}" if params else ""
         return self.browser().get(path + query, headers=tokens.headers)
+
+    def partner(self, name: str = "Other App", scope: str = SCOPE) -> dict[str, str]:
+        """Register another application; gives what it adds to authorize and token requests."""
+        with self.app.app_context():
+            made, secret = applications.create(
+                self.runtime, name=name, redirect_uris=[OTHER_REDIRECT], scope=scope
+            )
+            client_id = made.client_id
+        assert secret is not None
+        return {"client_id": client_id, "client_secret": secret, "redirect_uri": OTHER_REDIRECT}
+
+    def connected_to(self, partner: dict[str, str], person: str = ADA) -> Tokens:
+        """Take a person all the way to another application."""
+        asked = {name: partner[name] for name in ("client_id", "redirect_uri")}
+        return self.exchange(self.connect(person, **asked), **partner)
+
+    def profile(self, tokens: Tokens) -> dict[str, Any]:
+        """Read the account's only profile, with a token that is still good."""
+        found: list[dict[str, Any]] = self.get(self.renew(tokens), "/v1/profiles").get_json()[
+            "profiles"
+        ]
+        assert len(found) == 1
+        return found[0]
+
+    def rows(self, statement: str, **values: Any) -> list[Any]:
+        """Read the database past every layer."""
+        with self.app.app_context(), db.engine.connect() as connection:
+            return list(connection.execute(text(statement), values))
+
+    def count(self, table: str) -> int:
+        """Count the rows of a table."""
+        return int(self.rows(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608 - our own names
+
+    def calls(self, path: str = "", **options: Any) -> int:
+        """Count the requests that the sandbox's Google has answered."""
+        return int(self.google_app.extensions["calls"].count(path, **options))
 
     # -- the background
 

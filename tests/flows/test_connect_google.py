@@ -1,8 +1,14 @@
-"""A person connects Google through the broker, and the partner reads a calendar that stays fresh."""
+"""A person connects Google through the broker, and the partner reads what stays fresh."""
 
 from __future__ import annotations
 
-from tests.world import ADA, REDIRECT, World, query_of
+import re
+
+import pytest
+
+from tests.world import ADA, BROKER, GOOGLE, GRACE, REDIRECT, World, csrf, form_action, query_of
+
+BLOCKED = "admin_policy_enforced"
 
 
 def test_a_person_connects_and_the_partner_reads_events(world: World) -> None:
@@ -13,7 +19,7 @@ def test_a_person_connects_and_the_partner_reads_events(world: World) -> None:
     assert query_of(back)["iss"] == world.settings.public_url
     tokens = world.exchange(back)
     world.work()
-    profile = world.get(tokens, "/v1/profiles").get_json()["profiles"][0]
+    profile = world.profile(tokens)
     assert profile["profile_connected"] is True
     assert profile["profile_initial_sync_required"] is False
     assert profile["profile_name"] == ADA
@@ -53,14 +59,387 @@ def test_polling_finds_what_push_missed(world: World) -> None:
     assert "Dentist" in {found["summary"] for found in world.events(world.renew(tokens))}
 
 
-def test_a_revoked_grant_disconnects_and_a_relink_heals(world: World) -> None:
-    tokens = world.connected(ADA)
-    world.work()
-    world.faults.set(ADA, "revoked_grant")
-    world.clock.advance(hours=2)
+# -- the way there
 
+
+def test_the_chooser_names_the_application_and_shares_nothing_yet(world: World) -> None:
+    """B5: whoever asks is named before anything happens."""
+    page = world.open(world.browser())
+
+    assert page.status_code == 200
+    assert "Acme Scheduling" in page.text
+    assert "Google" in page.text
+    assert "CalDAV" in page.text
+    assert world.calls() == 0
+
+
+def test_the_page_before_google_names_the_application_and_what_it_may_do(world: World) -> None:
+    """B5."""
+    page = world.open(world.browser(), provider_name="google")
+
+    assert page.status_code == 200
+    assert page.text.count("Acme Scheduling") >= 2
+    assert "events" in page.text
+
+
+def test_a_row_of_the_chooser_leads_to_its_provider(world: World) -> None:
+    browser = world.browser()
+    chooser = world.open(browser)
+    row = re.search(r'href="([^"]+/google[^"]*)"', chooser.text)
+    assert row is not None
+
+    page = browser.get(row.group(1))
+
+    assert form_action(page).endswith("/google")
+
+
+@pytest.mark.parametrize("name", ["exchange", "no-such", "google/../x", "", "GOOGLE"])
+def test_an_unknown_provider_name_shows_the_chooser(world: World, name: str) -> None:
+    page = world.open(world.browser(), provider_name=name)
+
+    assert page.status_code == 200
+    assert 'class="choices"' in page.text
+
+
+def test_a_provider_that_is_not_offered_gets_a_page_not_a_failure(world: World) -> None:
+    browser = world.browser()
+    chooser = world.authorize(browser).headers["Location"]
+
+    page = browser.get(f"{chooser}/exchange")
+
+    assert page.status_code == 400
+    assert "not on offer" in page.text
+
+
+def test_the_pages_speak_the_language_that_the_application_asks_for(world: World) -> None:
+    page = world.open(world.browser(), provider_name="google", locale="de")
+    odd = world.open(world.browser(), provider_name="google", locale="xx-Nowhere")
+
+    assert '<html lang="de"' in page.text
+    assert '<html lang="en"' in odd.text
+
+
+def test_the_language_goes_along_to_google(world: World) -> None:
+    url = world.leave(world.browser(), locale="de")
+
+    assert query_of(url)["hl"] == "de"
+
+
+def test_google_is_asked_with_pkce_nonce_and_a_state_of_ours(world: World) -> None:
+    """B2, B3."""
+    first = query_of(world.leave(world.browser()))
+    second = query_of(world.leave(world.browser()))
+
+    assert first["code_challenge_method"] == "S256"
+    assert len(first["state"]) >= 22
+    assert first["state"] != "partner-state"
+    assert {first[name] for name in ("state", "nonce", "code_challenge")}.isdisjoint(
+        second[name] for name in ("state", "nonce", "code_challenge")
+    )
+
+
+# -- saying no
+
+
+def test_cancelling_on_our_page_brings_access_denied(world: World) -> None:
+    """B5."""
+    browser = world.browser()
+    page = world.open(browser, provider_name="google")
+
+    back = browser.post(
+        form_action(page).replace("/google", "/cancel"), data={"csrf_token": csrf(page)}
+    )
+
+    assert back.status_code == 303
+    assert back.headers["Location"].startswith(REDIRECT + "?")
+    answer = query_of(back.headers["Location"])
+    assert (answer["error"], answer["state"]) == ("access_denied", "partner-state")
+    assert answer["iss"] == BROKER
+    assert world.count("connections") == 0
+
+
+def test_cancelling_at_google_brings_access_denied(world: World) -> None:
+    browser = world.browser()
+    world.faults.set(ADA, "access_denied_redirect", times=1)
+
+    back = world.arrive(browser, world.consent(world.leave(browser)))
+
+    answer = query_of(back.headers["Location"])
+    assert (answer["error"], answer["state"], answer["iss"]) == (
+        "access_denied",
+        "partner-state",
+        BROKER,
+    )
+    assert world.count("connections") == 0
+
+
+# -- what Google may answer
+
+
+def test_an_unticked_box_is_explained_and_the_retry_works(world: World) -> None:
+    """B8."""
+    browser = world.browser()
+    world.faults.set(ADA, "partial_scopes", times=1)
+
+    page = world.arrive(browser, world.consent(world.leave(browser)))
+
+    assert "One permission is still missing" in page.text
+    assert world.count("connections") == 0
+    again = world.press(browser, page)
+    back = world.arrive(browser, world.consent(again.headers["Location"]))
+    assert "code" in query_of(back.headers["Location"])
+
+
+def test_without_a_refresh_token_the_person_is_asked_once_more(world: World) -> None:
+    browser = world.browser()
+    world.faults.set(ADA, "no_refresh_token", times=1)
+
+    page = world.arrive(browser, world.consent(world.leave(browser)))
+
+    assert "Google has to ask you once more" in page.text
+    again = world.press(browser, page)
+    back = world.arrive(browser, world.consent(again.headers["Location"]))
+    assert "code" in query_of(back.headers["Location"])
+
+
+def test_an_administrators_block_stays_at_google_and_stores_nothing(world: World) -> None:
+    browser = world.browser()
+    url = world.leave(browser)
+    world.faults.set(ADA, "needs_admin_approval")
+
+    stopped = world.google_app.test_client().get(f"{url.removeprefix(GOOGLE)}&_auto={ADA}")
+
+    assert stopped.status_code == 400
+    assert BLOCKED in stopped.text
+    assert world.count("connections") == 0
+
+
+def test_an_administrators_block_that_comes_back_shows_what_it_needs(world: World) -> None:
+    browser = world.browser()
+    state = query_of(world.leave(browser))["state"]
+
+    page = browser.get(f"/connect/google/callback?state={state}&error={BLOCKED}")
+
+    assert page.status_code == 400
+    assert "Your organisation has to allow this first" in page.text
+    assert world.settings.google is not None
+    assert world.settings.google.client_id in page.text
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (500, b"", "is not answering"),
+        (502, b"<html>Bad gateway</html>", "is not answering"),
+        (429, b"{}", "asks us to wait"),
+        (401, b'{"error": "invalid_client"}', "not set up properly"),
+        (400, b'{"error": "invalid_grant"}', "run out"),
+        (200, b'{"access_token": "ya29', ""),
+        (200, b"[]", ""),
+    ],
+)
+def test_trouble_at_the_exchange_gets_a_page_and_stores_nothing(
+    world: World, status: int, body: bytes, words: str
+) -> None:
+    browser = world.browser()
+    back = world.consent(world.leave(browser))
+    world.google.app = _only(world, "/token", status, body)
+
+    page = world.arrive(browser, back)
+
+    assert page.status_code in (400, 502)
+    assert words in page.text
+    assert "ya29" not in page.text
+    assert world.count("connections") == 0
+
+
+def test_the_first_read_of_the_calendars_proves_the_login(world: World) -> None:
+    """Nothing is stored for a login whose calendars cannot be read."""
+    browser = world.browser()
+    world.faults.set(ADA, "server_error_500", times=5)
+
+    page = world.arrive(browser, world.consent(world.leave(browser)))
+
+    assert page.status_code == 502
+    assert "is not answering" in page.text
+    assert world.count("connections") == 0
+    retry = re.search(r'class="main" href="([^"]+)"', page.text)
+    assert retry is not None
+    world.faults.clear()
+    again = world.press(browser, browser.get(retry.group(1)))
+    back = world.arrive(browser, world.consent(again.headers["Location"]))
+    assert "code" in query_of(back.headers["Location"])
+
+
+def _only(world: World, path: str, status: int, body: bytes) -> object:
+    """Let Google answer this path so, and every other as ever."""
+
+    def app(environ: dict[str, object], start_response: object) -> object:
+        if environ["PATH_INFO"] != path:
+            return world.google_app(environ, start_response)
+        headers = [("Content-Type", "application/json")]
+        start_response(f"{status} Said", headers)  # type: ignore[operator]
+        return [body]
+
+    return app
+
+
+# -- state
+
+
+def test_an_absent_state_stays_absent_and_an_empty_one_empty(world: World) -> None:
+    """RFC 6749 section 4.1.2: the exact value received."""
+    browser = world.browser()
+    query = f"response_type=code&client_id=sandbox-app&redirect_uri={REDIRECT}&scope=read_account"
+
+    answers = []
+    for more in ("", "&state="):
+        opened = browser.get(f"/oauth/authorize?{query}&provider_name=google{more}")
+        leaving = world.press(browser, browser.get(opened.headers["Location"]))
+        back = world.arrive(browser, world.consent(leaving.headers["Location"]))
+        answers.append(back.headers["Location"])
+
+    assert "state" not in answers[0]
+    assert "&state=&" in answers[1] + "&"
+
+
+def test_a_state_of_any_characters_comes_back_as_it_was(world: World) -> None:
+    state = "a&b=c d/é%00\"'<script>+"
+
+    assert query_of(world.connect(ADA, state=state))["state"] == state
+
+
+# -- two at a time, and again
+
+
+def test_two_tabs_do_not_mix(world: World) -> None:
+    """B4: one browser, two attempts; each comes back with its own state and login."""
+    browser = world.browser()
+    first = world.leave(browser, state="first")
+    second = world.leave(browser, state="second")
+
+    back_second = world.arrive(browser, world.consent(second, GRACE))
+    back_first = world.arrive(browser, world.consent(first, ADA))
+
+    assert query_of(back_second.headers["Location"])["state"] == "second"
+    assert query_of(back_first.headers["Location"])["state"] == "first"
+    one = world.exchange(back_first.headers["Location"])
+    other = world.exchange(back_second.headers["Location"])
+    assert one.answer["linking_profile"]["profile_name"] == ADA
+    assert other.answer["linking_profile"]["profile_name"] == GRACE
+    assert one.sub != other.sub
+
+
+def test_the_same_login_again_is_the_same_account_and_profile(world: World) -> None:
+    """B7, product-behaviour 1.13: no duplicate."""
+    first = world.connected(ADA)
+    world.work()
+    events = world.events(first)
+
+    second = world.connected(ADA)
     world.work()
 
-    profile = world.get(world.renew(tokens), "/v1/profiles").get_json()["profiles"][0]
-    assert profile["profile_connected"] is False
-    assert profile["profile_relink_url"].startswith(world.settings.public_url + "/relink/")
+    assert second.sub == first.sub
+    assert second.answer["linking_profile"] == first.answer["linking_profile"]
+    assert world.count("connections") == world.count("profiles") == world.count("accounts") == 1
+    assert world.events(second) == events
+    assert world.events(first) == events
+
+
+def test_two_logins_in_one_browser_stay_two_accounts(world: World) -> None:
+    """B7: a shared computer joins nobody; avoid_linking is accepted and changes nothing."""
+    browser = world.browser()
+    back = world.arrive(browser, world.consent(world.leave(browser), ADA))
+    other = world.arrive(browser, world.consent(world.leave(browser, avoid_linking="true"), GRACE))
+
+    one = world.exchange(back.headers["Location"])
+    two = world.exchange(other.headers["Location"])
+
+    assert one.sub != two.sub
+    assert world.count("profiles") == 2
+
+
+def test_another_application_gets_an_account_of_its_own_and_shares_the_connection(
+    world: World,
+) -> None:
+    """A10: no id of one application means anything to another."""
+    first = world.connected(ADA)
+    world.work()
+    read = world.calls("/events")
+
+    second = world.connected_to(world.partner())
+
+    assert second.sub != first.sub
+    assert world.count("connections") == 1
+    assert world.count("profiles") == 2
+    ours, theirs = world.events(first), world.events(second)
+    assert [event["summary"] for event in ours] == [event["summary"] for event in theirs]
+    for name in ("event_uid", "calendar_id"):
+        assert {event[name] for event in ours}.isdisjoint(event[name] for event in theirs)
+    assert first.answer["linking_profile"] != second.answer["linking_profile"]
+    assert world.calls("/events") == read
+
+
+# -- codes and ends
+
+
+def test_a_code_works_once_and_a_replay_ends_what_the_first_gave(world: World) -> None:
+    """A3."""
+    back = world.connect(ADA)
+    tokens = world.exchange(back)
+    assert world.get(tokens, "/v1/account").status_code == 200
+
+    again = world.token(grant_type="authorization_code", code=query_of(back)["code"])
+
+    assert again.status_code == 400
+    assert world.get(tokens, "/v1/account").status_code == 401
+
+
+def test_an_attempt_runs_out(world: World) -> None:
+    """B2: a state lives for minutes."""
+    browser = world.browser()
+    page = world.open(browser, provider_name="google")
+    leaving = world.press(browser, page)
+    back = world.consent(leaving.headers["Location"])
+    world.clock.advance(minutes=21)
+
+    late = world.arrive(browser, back)
+
+    assert late.status_code == 400
+    assert "run out" in late.text
+    assert "run out" in browser.get(form_action(page)).text
+    assert world.count("connections") == 0
+
+
+def test_the_back_button_after_the_end_changes_nothing(world: World) -> None:
+    browser = world.browser()
+    page = world.open(browser, provider_name="google")
+    leaving = world.press(browser, page)
+    back = world.consent(leaving.headers["Location"])
+    assert world.arrive(browser, back).status_code == 303
+
+    for answer in (
+        world.arrive(browser, back),
+        browser.get(form_action(page)),
+        world.press(browser, page),
+        browser.post(
+            form_action(page).replace("/google", "/cancel"), data={"csrf_token": csrf(page)}
+        ),
+    ):
+        assert answer.status_code == 400
+        assert "run out" in answer.text
+    assert world.count("connections") == 1
+
+
+def test_back_from_google_and_on_again_works(world: World) -> None:
+    """Only the newest departure counts; the older state is dead."""
+    browser = world.browser()
+    page = world.open(browser, provider_name="google")
+    first = world.press(browser, page).headers["Location"]
+    second = world.press(browser, page).headers["Location"]
+
+    stale = world.arrive(browser, world.consent(first))
+    good = world.arrive(browser, world.consent(second))
+
+    assert stale.status_code == 400
+    assert "code" in query_of(good.headers["Location"])
