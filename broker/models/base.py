@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -97,12 +97,14 @@ def transaction() -> Iterator[Session]:
         _writing.reset(token)
 
 
-def changed(session: Session, statement: Update | Delete) -> int:
+def changed(
+    session: Session, statement: Update | Delete, values: Mapping[str, object] | None = None
+) -> int:
     """Run an UPDATE or DELETE and tell how many rows it changed.
 
     The count is what decides a race: whoever changed the row has won.
     """
-    result = cast("CursorResult[Any]", session.execute(statement))
+    result = cast("CursorResult[Any]", session.execute(statement, values))
     return result.rowcount
 
 

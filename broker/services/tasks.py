@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import and_, case, delete, func, or_, select, update
+from sqlalchemy import and_, bindparam, case, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from broker.errors import LeaseLost, RateLimited
 from broker.ids import jitter, new_id
 from broker.models import Task, reading, transaction
-from broker.models.base import changed, table_of
+from broker.models.base import UtcDateTime, changed, table_of
 from broker.services.runtime import Runtime
 
 LEASE = timedelta(seconds=10)
@@ -29,6 +29,44 @@ QUEUED = timedelta(seconds=30)
 FIRST_RETRY = timedelta(seconds=5)
 LAST_RETRY = timedelta(hours=1)
 _TASKS = table_of(Task)
+
+# Built once: building a statement costs more than running it.
+_NOW = bindparam("now", type_=UtcDateTime())
+_LEASE_UNTIL = bindparam("held_until", type_=UtcDateTime())
+_FREE = or_(_TASKS.c.lease_until.is_(None), _TASKS.c.lease_until <= _NOW)
+_OURS = and_(_TASKS.c.id == bindparam("task"), _TASKS.c.fence == bindparam("our_fence"))
+_WANTED = _TASKS.c.wanted_at.is_not(None)
+_READY = and_(
+    _TASKS.c.due_at <= _NOW,
+    _FREE,
+    or_(_TASKS.c.queued_until.is_(None), _TASKS.c.queued_until <= _NOW),
+)
+_ANY_READY = select(_TASKS.c.id).where(_READY).limit(1)
+_CLAIM = (
+    update(_TASKS)
+    .where(_TASKS.c.id == bindparam("task"), _TASKS.c.due_at <= _NOW, _FREE)
+    .values(
+        fence=_TASKS.c.fence + 1,
+        attempts=_TASKS.c.attempts + 1,
+        lease_until=_LEASE_UNTIL,
+        queued_until=None,
+        wanted_at=None,
+    )
+    .returning(_TASKS.c.kind, _TASKS.c.subject_id, _TASKS.c.fence, _TASKS.c.attempts)
+)
+_HOLD = update(_TASKS).where(_OURS).values(lease_until=_LEASE_UNTIL)
+_END = delete(_TASKS).where(_OURS, ~_WANTED)
+_COME_BACK = (
+    update(_TASKS)
+    .where(_OURS)
+    .values(
+        due_at=case((_WANTED, _TASKS.c.wanted_at), else_=bindparam("next", type_=UtcDateTime())),
+        lease_until=None,
+        queued_until=None,
+        attempts=0,
+        reason=None,
+    )
+)
 
 
 class Kind(StrEnum):
@@ -98,16 +136,12 @@ def due(runtime: Runtime, limit: int = 500) -> list[str]:
     with transaction() as session:
         ready = (
             select(_TASKS.c.id)
-            .where(
-                _TASKS.c.due_at <= now,
-                or_(_TASKS.c.lease_until.is_(None), _TASKS.c.lease_until <= now),
-                or_(_TASKS.c.queued_until.is_(None), _TASKS.c.queued_until <= now),
-            )
+            .where(_READY)
             .order_by(_TASKS.c.due_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        ids = list(session.scalars(ready))
+        ids = list(session.scalars(ready, {"now": now}))
         if ids:
             session.execute(
                 update(_TASKS).where(_TASKS.c.id.in_(ids)).values(queued_until=now + QUEUED)
@@ -117,35 +151,18 @@ def due(runtime: Runtime, limit: int = 500) -> list[str]:
 
 def anything_due(runtime: Runtime) -> bool:
     """Tell, without taking the write lock, whether `due` would find anything."""
-    now = runtime.clock.now()
-    ready = select(func.count()).where(
-        _TASKS.c.due_at <= now,
-        or_(_TASKS.c.lease_until.is_(None), _TASKS.c.lease_until <= now),
-        or_(_TASKS.c.queued_until.is_(None), _TASKS.c.queued_until <= now),
-    )
     session = reading()
-    found = bool(session.scalar(ready))
+    found = session.execute(_ANY_READY, {"now": runtime.clock.now()}).first()
     session.rollback()
-    return found
+    return found is not None
 
 
 def claim(runtime: Runtime, task_id: str) -> Lease | None:
     """Take a task that is due; None when it is gone, not due, or in other hands."""
     now = runtime.clock.now()
-    free = or_(_TASKS.c.lease_until.is_(None), _TASKS.c.lease_until <= now)
+    values = {"task": task_id, "now": now, "held_until": now + LEASE}
     with transaction() as session:
-        row = session.execute(
-            update(_TASKS)
-            .where(_TASKS.c.id == task_id, _TASKS.c.due_at <= now, free)
-            .values(
-                fence=_TASKS.c.fence + 1,
-                attempts=_TASKS.c.attempts + 1,
-                lease_until=now + LEASE,
-                queued_until=None,
-                wanted_at=None,
-            )
-            .returning(_TASKS.c.kind, _TASKS.c.subject_id, _TASKS.c.fence, _TASKS.c.attempts)
-        ).one_or_none()
+        row = session.execute(_CLAIM, values).one_or_none()
     if row is None:
         return None
     kind, subject_id, fence, attempts = row
@@ -157,12 +174,7 @@ def hold(session: Session, lease: Lease, now: datetime) -> None:
 
     Raises LeaseLost when somebody else has claimed or dropped it.
     """
-    extend = (
-        update(_TASKS)
-        .where(_TASKS.c.id == lease.task_id, _TASKS.c.fence == lease.fence)
-        .values(lease_until=now + LEASE)
-    )
-    if not changed(session, extend):
+    if not changed(session, _HOLD, _ours(lease, held_until=now + LEASE)):
         raise LeaseLost(lease.kind.value)
 
 
@@ -182,24 +194,15 @@ def finish(session: Session, lease: Lease, next_due_at: datetime | None) -> None
     It comes back at *next_due_at*, or at once when somebody asked for it while it ran. With
     None it is done for good, unless it was asked for meanwhile.
     """
-    ours = and_(_TASKS.c.id == lease.task_id, _TASKS.c.fence == lease.fence)
-    wanted = _TASKS.c.wanted_at.is_not(None)
     if next_due_at is None:
-        gone = delete(_TASKS).where(ours, ~wanted)
-        if changed(session, gone):
+        if changed(session, _END, _ours(lease)):
             return
         next_due_at = lease.started_at
-    session.execute(
-        update(_TASKS)
-        .where(ours)
-        .values(
-            due_at=case((wanted, _TASKS.c.wanted_at), else_=next_due_at),
-            lease_until=None,
-            queued_until=None,
-            attempts=0,
-            reason=None,
-        )
-    )
+    session.execute(_COME_BACK, _ours(lease, next=next_due_at))
+
+
+def _ours(lease: Lease, **values: object) -> dict[str, object]:
+    return {"task": lease.task_id, "our_fence": lease.fence, **values}
 
 
 def fail(runtime: Runtime, lease: Lease, reason: str, retry_after: timedelta | None = None) -> None:
