@@ -10,7 +10,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import cast
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, update
 
 from broker.domain import Credential, OAuthCredential
 from broker.errors import AuthorizationLost, ProviderUnavailable
@@ -28,20 +28,16 @@ LOOK_AGAIN = timedelta(milliseconds=50)
 _CONNECTIONS = table_of(Connection)
 
 
-def client(runtime: Runtime, connection_id: str, *, stale: int | None = None) -> CalendarClient:
-    """Give a client with a credential that is good now.
+def client(
+    runtime: Runtime, connection_id: str, *, stale: int | None = None
+) -> tuple[CalendarClient, int]:
+    """Give a client with a credential that is good now, and the credential's version.
 
     Raises AuthorizationLost when the connection is gone or the provider refuses the refresh,
     and what `OAuthProvider.refresh` raises.
     """
     connection, credential = fresh(runtime, connection_id, stale=stale)
-    return runtime.providers[connection.provider].client(credential)
-
-
-def version(connection_id: str) -> int:
-    """Tell the version of a connection's stored credential."""
-    query = select(Connection.credential_version).where(Connection.id == connection_id)
-    return int(reading().scalar(query) or 0)
+    return runtime.providers[connection.provider].client(credential), connection.credential_version
 
 
 def fresh(

@@ -84,14 +84,14 @@ def with_client(
 
     *action* may run twice. Raises AuthorizationLost when the second try is refused as well.
     """
-    version = credentials.version(connection_id)
+    client, version = credentials.client(runtime, connection_id)
     try:
-        return action(credentials.client(runtime, connection_id))
-    except AuthorizationLost:
-        client = credentials.client(runtime, connection_id, stale=version)
-        if credentials.version(connection_id) == version:
-            raise
         return action(client)
+    except AuthorizationLost:
+        client, renewed = credentials.client(runtime, connection_id, stale=version)
+        if renewed == version:
+            raise
+    return action(client)
 
 
 def _subject(runtime: Runtime, lease: Lease) -> Subject | None:
