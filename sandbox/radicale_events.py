@@ -23,6 +23,7 @@ class Calendar:
     events: Callable[[datetime], Objects] = lambda now: {}
 
 
+_APPLE = "-//Apple Inc.//macOS 15.1//EN"
 BERLIN = """\
 BEGIN:VTIMEZONE
 TZID:{tzid}
@@ -89,9 +90,25 @@ def _work(now: datetime) -> Objects:
 
 
 def _apple(monday: date) -> Objects:
-    """What Apple's Calendar writes: a series with every kind of exception."""
+    """What Apple's Calendar writes."""
+    return {
+        "stand-up.ics": wrap(_APPLE, BERLIN.format(tzid="Europe/Berlin"), *_stand_up(monday)),
+        "called-off.ics": wrap(
+            _APPLE,
+            event(
+                "called-off",
+                f"DTSTART:{_at(monday + timedelta(days=3), '1000')}Z",
+                f"DTEND:{_at(monday + timedelta(days=3), '1100')}Z",
+                "STATUS:CANCELLED",
+                "SUMMARY:Called off",
+            ),
+        ),
+    }
+
+
+def _stand_up(monday: date) -> tuple[str, str, str]:
+    """A series with every kind of exception: the series itself, one moved, one cancelled."""
     third = monday + timedelta(days=14)
-    apple = "-//Apple Inc.//macOS 15.1//EN"
     zone = "TZID=Europe/Berlin"
     stand_up = event(
         "6E1B3A50-stand-up",
@@ -119,19 +136,7 @@ def _apple(monday: date) -> Objects:
         "STATUS:CANCELLED",
         "SUMMARY:Stand-up",
     )
-    return {
-        "stand-up.ics": wrap(apple, BERLIN.format(tzid="Europe/Berlin"), stand_up, moved, dropped),
-        "called-off.ics": wrap(
-            apple,
-            event(
-                "called-off",
-                f"DTSTART:{_at(monday + timedelta(days=3), '1000')}Z",
-                f"DTEND:{_at(monday + timedelta(days=3), '1100')}Z",
-                "STATUS:CANCELLED",
-                "SUMMARY:Called off",
-            ),
-        ),
-    }
+    return stand_up, moved, dropped
 
 
 def _outlook(monday: date) -> Objects:
