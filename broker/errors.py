@@ -68,7 +68,18 @@ class AddressRefused(UserError):
 
 
 class AttemptOver(UserError):
-    """The connect attempt expired, was used before, or began in another browser."""
+    """The connect attempt expired, was used before, or began in another browser.
+
+    *application_id* is known when it is this browser's own attempt; *may_restart* when it has
+    merely run out.
+    """
+
+    def __init__(
+        self, code: str, *, application_id: str | None = None, may_restart: bool = False
+    ) -> None:
+        super().__init__(code)
+        self.application_id = application_id
+        self.may_restart = may_restart
 
 
 class InvalidFields(BrokerError):

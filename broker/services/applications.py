@@ -71,6 +71,11 @@ def all_applications() -> list[Application]:
     return list(reading().scalars(select(Application).order_by(Application.name)))
 
 
+def find(application_id: str) -> Application | None:
+    """Give an application by its own id."""
+    return reading().get(Application, application_id)
+
+
 def live_secrets(application_id: str) -> list[ApplicationSecret]:
     """List an application's live secrets, the oldest first."""
     query = (

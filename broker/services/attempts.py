@@ -87,6 +87,23 @@ def find(runtime: Runtime, handle: str, browser: str) -> Attempt:
     return _open(runtime, row, handle)
 
 
+def restart(runtime: Runtime, handle: str, browser: str) -> str:
+    """Open a new attempt for what an attempt that ran out was about; gives its handle.
+
+    Raises AttemptOver unless it was this browser's and did not end.
+    """
+    row = reading().scalar(
+        select(ConnectAttempt).filter_by(handle_digest=runtime.vault.digest("attempt", handle))
+    )
+    try:
+        _check(runtime, row, browser)
+    except AttemptOver as error:
+        if not error.may_restart:
+            raise
+    old = _open(runtime, row, handle)
+    return begin(runtime, browser, request=old.request, profile_id=old.profile_id)
+
+
 def leave(runtime: Runtime, attempt: Attempt, slug: str, started: AuthorizationAttempt) -> None:
     """Note that the person goes to a provider with this state."""
     flow = _Flow(attempt.handle, started)
@@ -141,10 +158,14 @@ def arrive(runtime: Runtime, slug: str, state: str, browser: str) -> Attempt:
 
 
 def _check(runtime: Runtime, row: ConnectAttempt | None, browser: str) -> None:
-    if row is None or row.finished_at is not None or row.expires_at <= runtime.clock.now():
+    if row is None:
         raise AttemptOver("attempt_over")
     if not browser or not same(row.browser_digest, runtime.vault.digest("browser", browser)):
         raise AttemptOver("other_browser")
+    if row.finished_at is not None:
+        raise AttemptOver("attempt_over", application_id=row.application_id)
+    if row.expires_at <= runtime.clock.now():
+        raise AttemptOver("attempt_over", application_id=row.application_id, may_restart=True)
 
 
 def _open(

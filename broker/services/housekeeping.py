@@ -23,6 +23,7 @@ from broker.services.runtime import Runtime
 from broker.services.tasks import Kind, Lease
 
 EVERY = timedelta(hours=1)
+ATTEMPTS_KEPT = timedelta(days=1)
 SPENT_CODES_KEPT = timedelta(days=1)
 ROTATED_KEPT = timedelta(days=90)
 ALIVE = timedelta(seconds=60)
@@ -41,7 +42,7 @@ def clean_up(runtime: Runtime, lease: Lease) -> None:
     with transaction() as session:
         tasks.hold(session, lease, now)
         for statement in (
-            delete(ConnectAttempt).where(ConnectAttempt.expires_at < now),
+            delete(ConnectAttempt).where(ConnectAttempt.expires_at < now - ATTEMPTS_KEPT),
             delete(AuthorizationCode).where(AuthorizationCode.expires_at < now - SPENT_CODES_KEPT),
             delete(AccessToken).where(AccessToken.expires_at < now),
             delete(RefreshToken).where(RefreshToken.rotated_at < now - ROTATED_KEPT),

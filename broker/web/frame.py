@@ -13,7 +13,7 @@ from broker.ids import new_uuid
 from broker.logs import request_id
 from broker.settings import Settings
 from broker.web import pages
-from broker.web.connect import legal
+from broker.web.layout import legal
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",

@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
+from broker.services.runtime import current_runtime
 from broker.web.colours import Accent, accent
 from broker.web.translations import LOCALES, current_locale, direction
 
@@ -36,6 +37,12 @@ class Legal:
     privacy_url: str = ""
     terms_url: str = ""
     support_url: str = ""
+
+
+def legal() -> Legal:
+    """Give the operator's own pages, as the settings have them."""
+    settings = current_runtime().settings
+    return Legal(settings.privacy_url, settings.terms_url, settings.support_url)
 
 
 @dataclass(frozen=True, slots=True)

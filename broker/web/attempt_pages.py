@@ -1,0 +1,165 @@
+"""The pages of one connect attempt: whose it is, where its buttons lead, how it ends."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import g, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from broker.errors import AttemptOver, BrokerError
+from broker.models import Application
+from broker.oauth_server.scopes import sentences
+from broker.providers.base import PasswordProvider, Provider
+from broker.services import applications, connect
+from broker.services.attempts import Attempt
+from broker.services.runtime import current_runtime
+from broker.web import pages
+from broker.web.forms import CalDavForm, ConnectForm
+from broker.web.layout import App, legal
+from broker.web.phrases import phrases_for
+from broker.web.reasons import reason_of
+from broker.web.translations import _
+
+log = logging.getLogger(__name__)
+
+RETRIED_IN_PLACE = frozenset({"permission_unticked", "no_refresh_token", "wrong_login"})
+_NOT_ANSWERING = frozenset({"provider_unavailable", "unreadable_answer"})
+
+
+def remember(attempt: Attempt) -> None:
+    """Let the page speak the attempt's language, and its forms lead where they must."""
+    if attempt.started is not None:
+        g.locale = attempt.started.locale
+    elif attempt.request is not None:
+        g.locale = attempt.request.locale
+    if attempt.request is not None:
+        back = urlsplit(attempt.request.redirect_uri)
+        g.form_targets = [f"{back.scheme}://{back.netloc}"]
+
+
+def chooser(attempt: Attempt) -> ResponseReturnValue:
+    """Show which calendars can be connected."""
+    choices = [
+        pages.Choice(
+            slug,
+            _(phrases_for(slug).label) % {"provider": provider.label},
+            _(phrases_for(slug).note),
+            url_for("connect.show", handle=attempt.handle, slug=slug),
+        )
+        for slug, provider in current_runtime().providers.items()
+    ]
+    return pages.chooser(
+        as_app(attempt.application),
+        choices=choices,
+        cancel_url=url_for("connect.cancel", handle=attempt.handle),
+        legal=legal(),
+    )
+
+
+def form(
+    attempt: Attempt,
+    provider: Provider,
+    *,
+    form: ConnectForm | None = None,
+    notice: str | None = None,
+) -> ResponseReturnValue:
+    """Show a provider's page: what is asked, and the way on."""
+    handle, slug = attempt.handle, provider.slug
+    app = as_app(attempt.application)
+    common: dict[str, Any] = {
+        "provider_slug": slug,
+        "provider_label": provider.label,
+        "permissions": sentences(attempt.request.scope if attempt.request else "", app.name, _),
+        "action_url": url_for("connect.go_on", handle=handle, slug=slug),
+        "back_url": url_for("connect.choose", handle=handle),
+        "cancel_url": url_for("connect.cancel", handle=handle),
+        "legal": legal(),
+        "relink_for": connect.masked_address(current_runtime(), attempt),
+    }
+    if isinstance(provider, PasswordProvider):
+        shown = form or CalDavForm(with_terms=has_terms())
+        facts = _facts(attempt, provider) if notice else None
+        return pages.password(app, form=shown, problem=notice, facts=facts, **common)
+    shown = form or ConnectForm(with_terms=has_terms())
+    client_id = {"client_id": _client_id(provider)}
+    return pages.link(app, form=shown, notice=notice, facts=client_id, **common)
+
+
+def failed(
+    attempt: Attempt, provider: Provider, error: BrokerError, typed: ConnectForm | None = None
+) -> ResponseReturnValue:
+    """Say what went wrong where the person can mend it; the code lets support find it."""
+    if isinstance(error, AttemptOver):
+        raise error
+    code = reason_of(error)
+    log.info(
+        "connect failed",
+        extra={"attempt": attempt.id, "provider": provider.slug, "reason": code},
+    )
+    if typed is not None or code in RETRIED_IN_PLACE:
+        return form(attempt, provider, form=typed, notice=code)
+    return refused(attempt, provider, code)
+
+
+def refused(attempt: Attempt, provider: Provider, code: str) -> ResponseReturnValue:
+    """Show why the provider said no; a person who said no themselves goes straight back."""
+    if code == "access_denied":
+        return leave(attempt, connect.cancel(current_runtime(), attempt))
+    return pages.problem(
+        code,
+        app=as_app(attempt.application),
+        status=502 if code in _NOT_ANSWERING else 400,
+        retry_url=url_for("connect.show", handle=attempt.handle, slug=provider.slug),
+        other_url=url_for("connect.choose", handle=attempt.handle),
+        back_url=attempt.application.url or None,
+        facts=_facts(attempt, provider),
+        legal=legal(),
+    )
+
+
+def leave(attempt: Attempt, uri: str | None) -> ResponseReturnValue:
+    """Go back to the application; after relinking there may be no address to go to."""
+    if uri is not None:
+        return redirect(uri, 303)
+    return pages.reconnected(as_app(attempt.application), legal=legal())
+
+
+def over(error: AttemptOver) -> ResponseReturnValue:
+    """Say that an attempt has run out, or that this is not its browser."""
+    application = applications.find(error.application_id) if error.application_id else None
+    handle = (request.view_args or {}).get("handle")
+    may_restart = error.may_restart and handle is not None
+    return pages.problem(
+        error.code,
+        app=as_app(application) if application else None,
+        retry_url=url_for("connect.restart", handle=handle) if may_restart else None,
+        back_url=application.url if application and application.url else None,
+        legal=legal(),
+    )
+
+
+def as_app(application: Application) -> App:
+    """Show an application as pages do."""
+    return App(application.name, application.url, application.logo_url, application.accent_color)
+
+
+def has_terms() -> bool:
+    """Tell whether the operator has terms to agree to."""
+    return bool(current_runtime().settings.terms_url)
+
+
+def _facts(attempt: Attempt, provider: Provider) -> dict[str, str]:
+    """Give what support and IT departments ask for."""
+    return {
+        "time": current_runtime().clock.now().strftime("%Y-%m-%d %H:%M:%SZ"),
+        "reference": attempt.id,
+        "client_id": _client_id(provider),
+    }
+
+
+def _client_id(provider: Provider) -> str:
+    google = current_runtime().settings.google
+    return google.client_id if google and provider.slug == "google" else ""
