@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from broker.crypto import DataKey
@@ -20,6 +20,7 @@ from broker.domain import Changes, window_at
 from broker.errors import AuthorizationLost, CursorExpired, MassDelete, ProtocolError
 from broker.ids import jitter
 from broker.models import Calendar, Connection, Subscription, reading, transaction
+from broker.models.base import UtcDateTime, changed, table_of
 from broker.providers.base import CalendarClient
 from broker.services import connections, credentials, tasks
 from broker.services.runtime import Runtime
@@ -32,6 +33,22 @@ ASK_AGAIN = timedelta(seconds=60)
 DAY = timedelta(days=1)
 REREAD_EVERY = timedelta(days=7)
 POLL_WITH_PUSH = 6
+
+_CALENDARS, _CONNECTIONS = table_of(Calendar), table_of(Connection)
+_AT = bindparam("at", type_=UtcDateTime())
+_CONNECTION_SYNCED = (
+    update(_CONNECTIONS)
+    .where(_CONNECTIONS.c.id == bindparam("synced"))
+    .values(last_attempt_at=_AT, last_success_at=_AT, reason=None)
+)
+_PUSHED = (
+    select(Subscription.id)
+    .where(
+        Subscription.calendar_id == bindparam("pushed"),
+        Subscription.expires_at > bindparam("now", type_=UtcDateTime()),
+    )
+    .limit(1)
+)
 
 Result = TypeVar("Result")
 
@@ -46,7 +63,9 @@ class Subject:
     key: DataKey
     cursor: str | None
     generation: int
+    skipped: int
     asked_before: bool
+    initially_synced: bool
 
 
 def sync_calendar(runtime: Runtime, lease: Lease) -> None:
@@ -116,7 +135,9 @@ def _subject(runtime: Runtime, lease: Lease) -> Subject | None:
         key=key,
         cursor=key.open_text(sealed, place) if sealed else None,
         generation=calendar.generation,
+        skipped=calendar.skipped,
         asked_before=calendar.held_back_at is not None,
+        initially_synced=connection.initial_sync_at is not None,
     )
 
 
@@ -185,49 +206,53 @@ def _record(
     skipped: int,
 ) -> None:
     """End a pass: cursor, status and the next date, in the last page's transaction."""
-    calendar = session.get_one(Calendar, subject.calendar_id)
-    place = f"calendars:{calendar.id}:cursor"
+    at = lease.started_at
+    unreadable = skipped if subject.cursor is None else subject.skipped
+    values: dict[str, object] = {
+        "synced_through": at,
+        "last_attempt_at": at,
+        "held_back_at": None,
+        "reason": "events_unreadable" if unreadable else None,
+    }
     if page.cursor is not None and page.cursor != subject.cursor:
-        calendar.sealed_cursor = subject.key.seal_text(page.cursor, place)
-    if page.tzid and page.tzid != calendar.tzid:
-        calendar.tzid = page.tzid
+        place = f"calendars:{subject.calendar_id}:cursor"
+        values["sealed_cursor"] = subject.key.seal_text(page.cursor, place)
+    if page.tzid:
+        values["tzid"] = page.tzid
     if subject.cursor is None:
-        calendar.full_read_at = lease.started_at
-        calendar.rolled_to = window_at(lease.started_at).end
-        calendar.skipped = skipped
-    calendar.synced_through = lease.started_at
-    calendar.last_attempt_at = lease.started_at
-    calendar.held_back_at = None
-    calendar.reason = "events_unreadable" if calendar.skipped else None
-    connection = session.get_one(Connection, subject.connection_id)
-    connection.last_attempt_at = connection.last_success_at = lease.started_at
-    connection.reason = None
-    if connection.initial_sync_at is None:
-        session.flush()
-        _note_initial_sync(session, connection, lease.started_at)
+        values |= {"full_read_at": at, "rolled_to": window_at(at).end, "skipped": skipped}
+    session.execute(update(_CALENDARS).where(_CALENDARS.c.id == subject.calendar_id).values(values))
+    session.execute(_CONNECTION_SYNCED, {"synced": subject.connection_id, "at": at})
+    if not subject.initially_synced:
+        _note_initial_sync(session, subject.connection_id, at)
     tasks.finish(session, lease, _next_poll(runtime, session, subject.calendar_id))
 
 
-def _note_initial_sync(session: Session, connection: Connection, now: datetime) -> None:
+def _note_initial_sync(session: Session, connection_id: str, now: datetime) -> None:
     """Note that the first sync has ended once no calendar of the connection waits for it."""
-    waiting = select(Calendar.id).where(
-        Calendar.connection_id == connection.id,
-        Calendar.deleted_at.is_(None),
-        Calendar.synced_through.is_(None),
+    waiting = select(_CALENDARS.c.id).where(
+        _CALENDARS.c.connection_id == connection_id,
+        _CALENDARS.c.deleted_at.is_(None),
+        _CALENDARS.c.synced_through.is_(None),
     )
-    if session.scalar(waiting.limit(1)) is None:
-        connection.initial_sync_at = now
-        log.info("initial sync completed", extra={"connection": connection.id})
+    note = (
+        update(_CONNECTIONS)
+        .where(
+            _CONNECTIONS.c.id == connection_id,
+            _CONNECTIONS.c.initial_sync_at.is_(None),
+            ~waiting.exists(),
+        )
+        .values(initial_sync_at=now)
+    )
+    if changed(session, note):
+        log.info("initial sync completed", extra={"connection": connection_id})
 
 
 def _next_poll(runtime: Runtime, session: Session, calendar_id: str) -> datetime:
     """Date the next poll: the floor, or a good deal later while push works."""
     now = runtime.clock.now()
-    pushed = select(Subscription.id).where(
-        Subscription.calendar_id == calendar_id, Subscription.expires_at > now
-    )
     wait = timedelta(seconds=runtime.settings.poll_seconds)
-    if session.scalar(pushed.limit(1)) is not None:
+    if session.scalar(_PUSHED, {"pushed": calendar_id, "now": now}) is not None:
         wait *= POLL_WITH_PUSH
     return now + wait * jitter()
 
