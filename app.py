@@ -16,7 +16,7 @@ from flask_wtf.csrf import CSRFError
 from redis import Redis
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from broker import local, logs
+from broker import local
 from broker.addresses import AddressPolicy
 from broker.cli import register_commands
 from broker.clock import Clock, SystemClock
@@ -108,6 +108,7 @@ def _runtime(
         on_grants_revoked=lambda session, account_ids: disconnect.note_grants_revoked(
             clock, settings.retention_days, session, account_ids
         ),
+        spend=limits.spend,
         throttle=limits.throttle(limit=CLIENT_FAILURES, per=CLIENT_FAILURES_PER),
     )
     runtime = Runtime(
@@ -146,5 +147,4 @@ def _register(app: Flask, runtime: Runtime) -> None:
 
 
 if __name__ == "__main__":
-    logs.configure()
-    sys.exit(local.main())
+    sys.exit(local.main(arguments=sys.argv[1:]))

@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NoReturn, Protocol
 from urllib.parse import unquote_plus
 
 from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
@@ -86,14 +86,11 @@ class Authenticator:
         presented = _presented(request)
         if len(presented.client_id) > _LONGEST_ID:
             raise InvalidClient
-        key = f"client:{presented.client_id}"
-        self._throttle.check(key)
         client = self._clients.with_secrets(presented.client_id)
         if client is None:
             raise InvalidClient
         if presented.method not in methods or not self._is_proved(client, presented):
-            self._note_failure(client, key)
-            raise InvalidClient
+            self._refuse(client)
         request.client = client
         request.auth_method = presented.method
         return client
@@ -109,8 +106,14 @@ class Authenticator:
                 proved |= same(digest, known)
         return proved
 
-    def _note_failure(self, client: Client, key: str) -> None:
-        """Count a failure; the one that reaches the limit is written down, those after are not."""
+    def _refuse(self, client: Client) -> NoReturn:
+        """Refuse a wrong secret: 401, or 429 once there were too many of them.
+
+        The right secret always works, or anybody who knows a client id could lock its owner
+        out. The failure that reaches the limit is written down, those after it are not.
+        """
+        key = f"client:{client.client_id}"
+        self._throttle.check(key)
         self._throttle.count(key)
         try:
             self._throttle.check(key)
@@ -122,6 +125,7 @@ class Authenticator:
                     audit.CLIENT_PAUSED,
                     application_id=client.application_id,
                 )
+        raise InvalidClient
 
 
 def _presented(request: BodyRequest) -> _Presented:

@@ -29,6 +29,7 @@ from broker.oauth_server.tokens import Bearer, Tokens
 from broker.settings import Settings
 
 ProfileDescriber = Callable[[str], dict[str, str] | None]
+Spender = Callable[[str], None]
 RevocationListener = Callable[[Session, list[str]], None]
 
 _JSON = "application/json; charset=utf-8"
@@ -54,6 +55,7 @@ class AuthlibServer(AuthorizationServer):  # type: ignore[misc]
         describe_profile: ProfileDescriber,
         on_grants_revoked: RevocationListener,
         throttle: Throttle,
+        spend: Spender,
     ) -> None:
         super().__init__(scopes_supported=scopes.KNOWN)
         self.issuer = settings.public_url
@@ -63,6 +65,7 @@ class AuthlibServer(AuthorizationServer):  # type: ignore[misc]
         self._authenticator = Authenticator(self._clients, vault, clock, throttle)
         self._describe_profile = describe_profile
         self._on_grants_revoked = on_grants_revoked
+        self._spend = spend
         self.register_grant(CodeGrant, [S256Challenge(required=True)])
         self.register_grant(RefreshGrant)
         self.register_endpoint(Revocation)
@@ -74,7 +77,10 @@ class AuthlibServer(AuthorizationServer):  # type: ignore[misc]
     def authenticate_client(
         self, request: BodyRequest, methods: Collection[str], endpoint: str = "token"
     ) -> Client:
-        return self._authenticator.authenticate(request, methods)
+        client = self._authenticator.authenticate(request, methods)
+        if endpoint == "token":
+            self._spend(client.application_id)
+        return client
 
     def create_oauth2_request(self, request: Any) -> BodyRequest:
         return BodyRequest(current_request)
@@ -140,6 +146,7 @@ class OAuthServer:
     *describe_profile* gives the `linking_profile` of a token answer for a profile id, or None
     when it is gone. *on_grants_revoked* is called with the account ids inside the transaction
     that revokes. *throttle* limits failed client authentication, by `client:<client_id>`.
+    *spend* counts a token request of an application id, and may raise TooManyRequests.
     """
 
     def __init__(
@@ -151,6 +158,7 @@ class OAuthServer:
         describe_profile: ProfileDescriber,
         on_grants_revoked: RevocationListener,
         throttle: Throttle | None = None,
+        spend: Spender = lambda _application_id: None,
     ) -> None:
         self.issuer = settings.public_url
         self._settings = settings
@@ -161,6 +169,7 @@ class OAuthServer:
             describe_profile=describe_profile,
             on_grants_revoked=on_grants_revoked,
             throttle=throttle or NoThrottle(),
+            spend=spend,
         )
 
     def token_response(self) -> Response:

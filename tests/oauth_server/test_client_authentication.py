@@ -202,6 +202,18 @@ def test_failures_count_and_then_pause_the_client(
     assert ["oauth.client_paused"] == acts(app)
 
 
+def test_the_right_secret_works_however_many_were_wrong(
+    client: FlaskClient, token: str, throttle: CountingThrottle
+) -> None:
+    """Whoever knows a client id must not be able to lock its owner out."""
+    for _ in range(throttle.limit + 2):
+        refresh(client, token, client_id="client-acme", client_secret="wrong")
+
+    answer = refresh(client, token, client_id="client-acme", client_secret=SECRET)
+
+    assert 200 == answer.status_code
+
+
 def test_success_and_unknown_clients_do_not_count(
     client: FlaskClient, token: str, throttle: CountingThrottle
 ) -> None:
@@ -221,6 +233,6 @@ def test_waiting_time_is_at_least_a_second(
 
     monkeypatch.setattr(throttle, "check", refuse)
 
-    answer = refresh(client, token, client_id="client-acme", client_secret=SECRET)
+    answer = refresh(client, token, client_id="client-acme", client_secret="wrong")
 
     assert (429, "1") == (answer.status_code, answer.headers["Retry-After"])
