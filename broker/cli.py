@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import secrets
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from broker.ids import new_key
 from broker.oauth_server.scopes import KNOWN
 from broker.services import applications, doctor, health, housekeeping, keys, status
 from broker.services.runtime import current_runtime
+from broker.supervisor import Child, Supervisor
 
 DEFAULT_SCOPE = "read_write"
 
@@ -154,10 +156,16 @@ def clock() -> None:
 
 @click.command("worker")
 @click.option("--burst", is_flag=True, help="Stop when the queue is empty.")
+@click.option("--processes", default=1, show_default=True, help="How many workers to keep up.")
 @with_appcontext
-def worker_command(burst: bool) -> None:
+def worker_command(burst: bool, processes: int) -> None:
     """Run tasks, until stopped."""
-    worker.work(_app(), current_runtime(), burst=burst)
+    if processes == 1:
+        worker.work(_app(), current_runtime(), burst=burst)
+        return
+    one = [sys.executable, "-m", "flask", "--app", "wsgi", "worker"]
+    names = (f"worker-{number}" for number in range(1, processes + 1))
+    Supervisor([Child(name, one, os.environ) for name in names]).run()
 
 
 @keys_group.command("new", with_appcontext=False)

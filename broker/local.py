@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shlex
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -33,8 +34,14 @@ DEATHS_BEFORE_READY = 3
 _REDIS_CHECK_S = 1.0
 
 
-def main(env: Mapping[str, str] | None = None) -> int:
-    """Run everything until Ctrl-C; gives the exit status."""
+def main(env: Mapping[str, str] | None = None, arguments: Sequence[str] = ()) -> int:
+    """Run everything until Ctrl-C; gives the exit status.
+
+    With the argument `env` nothing is run: the environment of the broker's processes is
+    printed, for a shell to take over.
+    """
+    if list(arguments) == ["env"]:
+        return _print_environment(os.environ if env is None else env)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     env = os.environ if env is None else env
     if env.get("MAKELEVEL"):
@@ -49,6 +56,20 @@ def main(env: Mapping[str, str] | None = None) -> int:
     except KeyboardInterrupt:
         pass
     print("stopped; the next `make run` goes on from here", flush=True)
+    return 0
+
+
+def _print_environment(env: Mapping[str, str]) -> int:
+    try:
+        layout = Layout.from_env(env)
+        keys = keep_keys(layout.var / "secrets.json")
+    except ConfigError as error:
+        print("\n".join(error.problems), file=sys.stderr)
+        return 1
+    url = EmbeddedRedis(layout.var / "valkey", layout.var / "redis.sock").url
+    ours = broker_environment(layout, {}, redis_url=url, keys=keys)
+    for name, value in sorted(ours.items()):
+        print(f"export {name}={shlex.quote(value)}")
     return 0
 
 
@@ -245,4 +266,4 @@ def _welcome(layout: Layout) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(arguments=sys.argv[1:]))
