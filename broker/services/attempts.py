@@ -120,14 +120,13 @@ def leave(runtime: Runtime, attempt: Attempt, slug: str, started: AuthorizationA
         )
 
 
-def new_flow(redirect_uri: str, *, hint: str | None, locale: str | None) -> AuthorizationAttempt:
+def new_flow(redirect_uri: str, *, locale: str | None) -> AuthorizationAttempt:
     """Make the secrets of a flow at an OAuth provider."""
     return AuthorizationAttempt(
         redirect_uri=redirect_uri,
         state=new_secret(),
         code_verifier=new_pkce_verifier(),
         nonce=new_secret(),
-        login_hint=hint,
         locale=locale,
     )
 

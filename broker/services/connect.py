@@ -47,10 +47,13 @@ class Proved:
 def authorization_url(
     runtime: Runtime, attempt: Attempt, provider: OAuthProvider, *, locale: str | None
 ) -> str:
-    """Give the address at the provider where the person consents."""
-    hint = _expected_address(runtime, attempt)
+    """Give the address at the provider where the person consents.
+
+    A relink sends no login hint: whoever holds the link would read the address in it that our
+    page masks.
+    """
     callback = f"{runtime.settings.public_url}/connect/{provider.slug}/callback"
-    started = attempts.new_flow(callback, hint=hint, locale=locale)
+    started = attempts.new_flow(callback, locale=locale)
     attempts.leave(runtime, attempt, provider.slug, started)
     return provider.authorization_url(started)
 
@@ -236,11 +239,3 @@ def masked_address(runtime: Runtime, attempt: Attempt) -> str | None:
     name = connections.identity(runtime.vault, connection).profile_name
     local, at, domain = name.partition("@")
     return f"{local[:1]}…{at}{domain}"
-
-
-def _expected_address(runtime: Runtime, attempt: Attempt) -> str | None:
-    """Give the address of the login to connect again, as a hint for the provider's page."""
-    if attempt.profile_id is None:
-        return None
-    connection = attempts.relink_target(attempt.profile_id)
-    return connections.identity(runtime.vault, connection).email

@@ -118,8 +118,7 @@ def callback(slug: str) -> ResponseReturnValue:
         raise AttemptOver("attempt_over")
     attempt = attempts.arrive(runtime, slug, request.args.get("state", ""), browser())
     attempt_pages.remember(attempt)
-    issuer = request.args.get("iss")
-    if issuer is not None and issuer not in provider.issuers:
+    if not provider.issuers.issuperset(request.args.getlist("iss")):
         log.warning("callback from another issuer", extra={"provider": slug})
         raise AttemptOver("attempt_over")
     if "error" in request.args:
