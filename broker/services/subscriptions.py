@@ -192,7 +192,8 @@ def receive(
     known = _resource_id(runtime, subscription, connection)
     if known and known != message.resource_id:
         raise NotFound("subscription")
-    if not message.wakes:
+    # A channel lives on for days after its connection was left: it must not start it again.
+    if not message.wakes or connection.unused_since or connection.disconnected_reason:
         return
     now = runtime.clock.now()
     with transaction() as session:
