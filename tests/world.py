@@ -82,6 +82,16 @@ class Tokens:
         return {"Authorization": f"Bearer {self.access}"}
 
 
+class Browser(FlaskClient):
+    """A browser that reaches the broker by its public address."""
+
+    def open(self, *args: Any, **options: Any) -> TestResponse:
+        """Send a request, to the public address unless told otherwise."""
+        settings: Settings = self.application.extensions["calbroker"].settings
+        options.setdefault("base_url", settings.public_url)
+        return super().open(*args, **options)
+
+
 class World:
     """A broker, the outside world it talks to, and the ways people and partners use it."""
 
@@ -104,9 +114,17 @@ class World:
             self.settings, clock=self.clock, http=http, redis=self.redis, queue=self.queue
         )
         self.app.testing = True
+        self.app.test_client_class = Browser
         with self.app.app_context():
             db.create_all()
             applications.ensure_local(self.runtime)
+        self.own = {
+            "client_id": applications.LOCAL_CLIENT_ID,
+            "client_secret": applications.LOCAL_SECRET,
+            "redirect_uri": REDIRECT,
+        }
+        if not self.settings.local:
+            self.own = self.partner("Acme Scheduling")
 
     @property
     def runtime(self) -> Runtime:
@@ -160,8 +178,8 @@ class World:
         """Open the authorize address as an application sends people there."""
         query = {
             "response_type": "code",
-            "client_id": applications.LOCAL_CLIENT_ID,
-            "redirect_uri": REDIRECT,
+            "client_id": self.own["client_id"],
+            "redirect_uri": self.own["redirect_uri"],
             "scope": SCOPE,
             "state": "partner-state",
         }
@@ -222,14 +240,20 @@ class World:
         body: dict[str, Any] = answer.get_json()
         return Tokens(body["access_token"], body["refresh_token"], body["sub"], body, fields)
 
+    def revoke(self, tokens: Tokens) -> TestResponse:
+        """Revoke a grant at our authorization server (RFC 7009)."""
+        body = {**self.own, **tokens.partner, "token": tokens.refresh}
+        return self.browser().post("/oauth/token/revoke", json=body)
+
+    def revoke_profile(self, tokens: Tokens) -> TestResponse:
+        """Take the account's only profile away."""
+        profile_id = self.profile(tokens)["profile_id"]
+        headers = self.renew(tokens).headers
+        return self.browser().post(f"/v1/profiles/{profile_id}/revoke", headers=headers)
+
     def token(self, **fields: str) -> TestResponse:
-        """Call the token endpoint as the sandbox's application."""
-        body = {
-            "client_id": applications.LOCAL_CLIENT_ID,
-            "client_secret": applications.LOCAL_SECRET,
-            "redirect_uri": REDIRECT,
-        }
-        return self.browser().post("/oauth/token", json=body | fields)
+        """Call the token endpoint as our first application, or as *fields* say."""
+        return self.browser().post("/oauth/token", json=self.own | fields)
 
     def get(self, tokens: Tokens, path: str, **params: str) -> TestResponse:
         """Call the API for an account."""

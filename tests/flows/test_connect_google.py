@@ -101,14 +101,14 @@ def test_an_unknown_provider_name_shows_the_chooser(world: World, name: str) -> 
     assert 'class="choices"' in page.text
 
 
-def test_a_provider_that_is_not_offered_gets_a_page_not_a_failure(world: World) -> None:
+def test_a_provider_that_is_not_offered_leads_to_the_chooser(world: World) -> None:
     browser = world.browser()
     chooser = world.authorize(browser).headers["Location"]
 
-    page = browser.get(f"{chooser}/exchange")
+    answer = browser.get(f"{chooser}/exchange")
 
-    assert page.status_code == 400
-    assert "not on offer" in page.text
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == chooser
 
 
 def test_the_pages_speak_the_language_that_the_application_asks_for(world: World) -> None:
