@@ -62,7 +62,7 @@ class Rows:
             query = columns.where(self._own_events)
             if chunk is not None:
                 query = query.where(_EVENTS.c.key.in_(chunk))
-            yield from self._session.execute(query).tuples()
+            yield from self._session.execute(query)
 
     def series_keys(self) -> dict[bytes, Known]:
         """Read the masters and exceptions of the calendar."""
