@@ -25,7 +25,7 @@ from broker.ids import new_id, new_profile_id
 from broker.models import Account, ConnectAttempt, Connection, Grant, Profile, transaction
 from broker.models.base import changed
 from broker.providers.base import OAuthProvider, PasswordProvider
-from broker.services import attempts, audit, calendar_lists, connections, tasks
+from broker.services import attempts, audit, calendar_lists, connections, disconnect, tasks
 from broker.services.attempts import Attempt
 from broker.services.connections import Identity
 from broker.services.runtime import Runtime
@@ -113,6 +113,10 @@ def finish(runtime: Runtime, attempt: Attempt, proved: Proved) -> str | None:
         uri = None
         if attempt.request is not None:
             uri = _grant(runtime, session, attempt, connection, now)
+        # A relink gives no grant: without one there is nobody to keep the copy fresh for.
+        disconnect.note_unused(
+            runtime.clock, runtime.settings.retention_days, session, [connection.id]
+        )
     runtime.queue.announce(list(dict.fromkeys(wanted)))
     log.info("connected", extra={"connection": connection.id, "provider": proved.slug})
     return uri

@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
 
 from broker.models import (
     AccessToken,
     AuthorizationCode,
     ConnectAttempt,
+    Grant,
     Heartbeat,
     RefreshToken,
     Subscription,
@@ -37,10 +39,11 @@ def ensure(runtime: Runtime) -> None:
 
 
 def clean_up(runtime: Runtime, lease: Lease) -> None:
-    """Delete attempts, codes, tokens and subscriptions that nobody can use any more."""
+    """Delete what nobody can use any more, and end grants that the application never took."""
     now = runtime.clock.now()
     with transaction() as session:
         tasks.hold(session, lease, now)
+        runtime.oauth.revoke_grants(session, _never_taken(session, now))
         for statement in (
             delete(ConnectAttempt).where(ConnectAttempt.expires_at < now - ATTEMPTS_KEPT),
             delete(AuthorizationCode).where(AuthorizationCode.expires_at < now - SPENT_CODES_KEPT),
@@ -50,6 +53,20 @@ def clean_up(runtime: Runtime, lease: Lease) -> None:
         ):
             session.execute(statement)
         tasks.finish(session, lease, now + EVERY)
+
+
+def _never_taken(session: Session, now: datetime) -> list[str]:
+    """Find live grants whose only code ran out unspent: nobody holds a token of them."""
+    query = (
+        select(Grant.id)
+        .join(AuthorizationCode, AuthorizationCode.grant_id == Grant.id)
+        .where(
+            Grant.revoked_at.is_(None),
+            AuthorizationCode.spent_at.is_(None),
+            AuthorizationCode.expires_at < now,
+        )
+    )
+    return list(session.scalars(query))
 
 
 def beat(runtime: Runtime, name: str) -> None:
