@@ -10,7 +10,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import cast
 
-from sqlalchemy import or_, update
+from sqlalchemy import or_, select, update
 
 from broker.domain import Credential, OAuthCredential
 from broker.errors import AuthorizationLost, ProviderUnavailable
@@ -53,7 +53,12 @@ def fresh(
         if not _needs_refresh(runtime, connection, credential, stale):
             return connection, credential
         if _begin_refresh(connection, runtime.clock.now()):
-            _refresh(runtime, connection, cast(OAuthCredential, credential))
+            try:
+                _refresh(runtime, connection, cast(OAuthCredential, credential))
+            except AuthorizationLost:
+                # The person may have connected again while the old token was being refused.
+                if _version(connection_id) == connection.credential_version:
+                    raise
             stale = None
             continue
         if runtime.clock.now() - waited_from > REFRESH_LEASE:
@@ -70,6 +75,11 @@ def _read(runtime: Runtime, connection_id: str) -> tuple[Connection, Credential]
     session.expunge(connection)
     session.rollback()
     return connection, connections.credential(runtime.vault, connection)
+
+
+def _version(connection_id: str) -> int | None:
+    query = select(Connection.credential_version).where(Connection.id == connection_id)
+    return reading().scalar(query)
 
 
 def _needs_refresh(
