@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from broker.domain import Login
 from broker.errors import LoginRejected
@@ -28,7 +29,7 @@ class Guard:
     ) -> None:
         self._limits = limits
         self._keys = {
-            f"login:{login.url.strip().lower()}:{login.username.strip().lower()}": PER_LOGIN,
+            f"login:{_server(login.url)}:{login.username.strip().lower()}": PER_LOGIN,
             f"login_from:{client_address}": PER_ADDRESS,
             f"login_for:{application_id}": PER_APPLICATION,
         }
@@ -47,3 +48,13 @@ class Guard:
             for key in self._keys:
                 self._limits.count(key, per=PAUSE)
             raise
+
+
+def _server(url: str) -> str:
+    """Name the server that an address leads to: another path there is no other mailbox."""
+    text = url.strip().lower()
+    try:
+        host = urlsplit(text if "://" in text else f"//{text}").hostname
+    except ValueError:
+        host = None
+    return (host or text).rstrip(".")
