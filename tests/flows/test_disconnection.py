@@ -1,0 +1,519 @@
+"""How connections end, and the bad days on which they must not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from broker.models import Connection, Profile, transaction
+from broker.services import connections, housekeeping, tasks, work
+from broker.services.tasks import Kind
+from tests.world import ADA, Tokens, World
+
+FULL_DAY = {"start": {"date": "2026-03-10"}, "end": {"date": "2026-03-11"}}
+
+
+def summaries(world: World, tokens: Tokens) -> list[str]:
+    """Read the titles that the application sees, with a token that is still good."""
+    return sorted(event["summary"] for event in world.events(world.renew(tokens)))
+
+
+def refuse(world: World) -> None:
+    """Let Google end the grant, and let us notice."""
+    world.faults.set(ADA, "revoked_grant")
+    world.clock.advance(hours=2)
+    world.work()
+
+
+# -- a clear refusal
+
+
+def test_a_revoked_grant_disconnects_and_stops_every_task(world: World) -> None:
+    """Only a provider's clear refusal ends a connection; one refusal stops all jobs."""
+    tokens = world.connected(ADA)
+    world.work()
+    before = summaries(world, tokens)
+    refused = world.calls("/token")
+
+    refuse(world)
+
+    profile = world.profile(tokens)
+    assert profile["profile_connected"] is False
+    assert profile["profile_relink_url"] == (
+        f"{world.settings.public_url}/relink/{profile['profile_id']}"
+    )
+    assert profile["profile_sync"]["reason"] == "authorization_lost"
+    assert "next_due" not in profile["profile_sync"]
+    assert world.rows("SELECT kind FROM tasks") == []
+    assert world.calls("/token") == refused + 1
+    assert summaries(world, tokens) == before
+    world.clock.advance(days=3)
+    assert world.work() == 0
+
+
+def test_a_relink_heals_in_one_step_and_keeps_the_profile(world: World) -> None:
+    """product-behaviour 1.14."""
+    tokens = world.connected(ADA)
+    world.work()
+    profile_id = world.profile(tokens)["profile_id"]
+    refuse(world)
+    world.faults.clear()
+    world.state.person(ADA).create_event(summary="While away", **FULL_DAY)
+
+    page = world.relink(profile_id)
+    world.work()
+
+    assert page.status_code == 200
+    assert "Your calendar is connected again" in page.text
+    healed = world.profile(tokens)
+    assert healed["profile_id"] == profile_id
+    assert healed["profile_connected"] is True
+    assert "profile_relink_url" not in healed
+    assert "reason" not in healed["profile_sync"]
+    assert "While away" in summaries(world, tokens)
+    world.state.person(ADA).create_event(summary="Afterwards", **FULL_DAY)
+    world.work()
+    assert "Afterwards" in summaries(world, tokens)
+
+
+def test_connecting_again_through_the_application_heals_too(world: World) -> None:
+    tokens = world.connected(ADA)
+    world.work()
+    refuse(world)
+    world.faults.clear()
+
+    again = world.connected(ADA)
+    world.work()
+
+    assert again.sub == tokens.sub
+    assert world.profile(tokens)["profile_connected"] is True
+    assert world.count("connections") == 1
+
+
+def test_a_relink_of_a_connection_nobody_uses_does_not_start_it_again(world: World) -> None:
+    """Without a live grant nobody may read: the copy is not kept fresh for nobody."""
+    tokens = world.connected(ADA)
+    world.work()
+    profile_id = world.profile(tokens)["profile_id"]
+    world.revoke(tokens)
+
+    world.relink(profile_id)
+
+    kinds = {kind for (kind,) in world.rows("SELECT kind FROM tasks")}
+    assert kinds <= {"retire", "unsubscribe"}
+    assert world.work() == 0
+
+
+# -- faults that pass
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("server_error_500", "provider_unavailable"),
+        ("bad_gateway_502", "provider_unavailable"),
+        ("unavailable_503", "provider_unavailable"),
+        ("throttled_429", "rate_limited"),
+        ("throttled_403", "rate_limited"),
+        ("quota_403", "rate_limited"),
+        ("truncated_body", "provider_unavailable"),
+        ("invalid_json", "unreadable_answer"),
+        ("refresh_500", "provider_unavailable"),
+        ("invalid_client", "configuration_refused"),
+    ],
+)
+def test_a_fault_that_passes_loses_nothing_and_heals(world: World, fault: str, reason: str) -> None:
+    """A network fault never ends a connection; status says why, and stops saying it."""
+    tokens = world.connected(ADA)
+    world.work()
+    before = summaries(world, tokens)
+    world.faults.set(ADA, "lost_push")
+    world.state.person(ADA).create_event(summary="Meanwhile", **FULL_DAY)
+    world.faults.set(None, fault)
+
+    for _ in range(4):
+        world.clock.advance(hours=2)
+        world.work()
+
+    profile = world.profile(tokens)
+    assert profile["profile_connected"] is True
+    assert profile["profile_sync"]["reason"] == reason
+    assert profile["profile_sync"]["reason_text"]
+    assert profile["profile_sync"]["last_attempt"] > profile["profile_sync"]["last_success"]
+    assert summaries(world, tokens) == before
+    assert world.count("connections") == 1
+    world.faults.clear()
+    world.clock.advance(hours=2)
+    world.work()
+    assert "reason" not in world.profile(tokens)["profile_sync"]
+    assert summaries(world, tokens) == sorted([*before, "Meanwhile"])
+
+
+def test_an_oversized_answer_loses_nothing(world: World) -> None:
+    tokens = world.connected(ADA)
+    world.work()
+    before = summaries(world, tokens)
+    world.faults.set(ADA, "oversized_body", times=1)
+    world.clock.advance(hours=2)
+
+    world.work()
+
+    assert world.profile(tokens)["profile_connected"] is True
+    assert summaries(world, tokens) == before
+
+
+def test_a_lost_connection_loses_nothing(world: World) -> None:
+    tokens = world.connected(ADA)
+    world.work()
+    before = summaries(world, tokens)
+
+    def away(environ: object, start_response: object) -> object:
+        raise ConnectionResetError("gone")
+
+    world.google.app = away  # type: ignore[assignment]
+    for _ in range(5):
+        world.clock.advance(hours=2)
+        world.work()
+
+    profile = world.profile(tokens)
+    assert profile["profile_connected"] is True
+    assert profile["profile_sync"]["reason"] == "provider_unavailable"
+    assert summaries(world, tokens) == before
+
+
+def test_retry_after_is_obeyed_and_push_does_not_override_it(world: World) -> None:
+    """RFC 9110 section 10.2.3: we come back when we are told to."""
+    tokens = world.connected(ADA)
+    world.work()
+    world.faults.set(ADA, "throttled_429")
+    world.clock.advance(hours=2)
+    world.work()
+    asked = world.calls("/events", method="GET")
+
+    for _ in range(5):
+        world.state.person(ADA).create_event(summary="Push", **FULL_DAY)
+        world.work()
+
+    assert world.calls("/events", method="GET") == asked
+    world.faults.clear()
+    world.clock.advance(seconds=3)
+    world.work()
+    assert "Push" in summaries(world, tokens)
+
+
+def test_failures_are_retried_ever_more_slowly(world: World) -> None:
+    world.connected(ADA)
+    world.work()
+    world.faults.set(ADA, "server_error_500")
+    world.clock.advance(hours=2)
+    world.work()
+    asked = world.calls("/events", method="GET")
+
+    for _ in range(60):
+        world.clock.advance(minutes=1)
+        world.work()
+
+    # Three calendars; doubling from 5 s to an hour: a few tries each, not sixty.
+    assert world.calls("/events", method="GET") - asked <= 60
+
+
+# -- credentials
+
+
+def test_an_expired_access_token_is_renewed_before_it_is_used(world: World) -> None:
+    tokens = world.connected(ADA)
+    world.work()
+    spent = world.calls("/token")
+    world.clock.advance(hours=2)
+
+    world.work()
+
+    assert world.calls("/token") == spent + 1
+    assert world.profile(tokens)["profile_connected"] is True
+
+
+def test_one_refused_access_token_is_renewed_once(world: World) -> None:
+    """A 401 is first taken for an expired token: one forced refresh, then the same call."""
+    tokens = world.connected(ADA)
+    world.work()
+    spent = world.calls("/token")
+    world.state.world.access_tokens.clear()
+    world.state.person(ADA).create_event(summary="Still there", **FULL_DAY)
+
+    world.work()
+
+    assert world.calls("/token") == spent + 1
+    assert "Still there" in summaries(world, tokens)
+
+
+def test_a_refused_refresh_is_not_tried_again(world: World) -> None:
+    """One clear refusal is enough."""
+    world.connected(ADA)
+    world.work()
+    refused = world.calls("/token")
+    world.state.world.refresh_tokens.clear()
+    world.state.world.access_tokens.clear()
+    world.clock.advance(hours=2)
+
+    world.work()
+
+    assert world.calls("/token") == refused + 1
+
+
+def test_a_rotated_refresh_token_is_stored(world: World) -> None:
+    tokens = world.connected(ADA)
+    world.work()
+    world.faults.set(ADA, "rotate_refresh")
+
+    for _ in range(3):
+        world.clock.advance(hours=2)
+        world.work()
+
+    assert world.profile(tokens)["profile_connected"] is True
+    assert world.calls("/token") >= 4
+
+
+# -- leaving
+
+
+def test_revoking_the_last_profile_gives_the_grant_back_once_and_shreds(world: World) -> None:
+    """D3: nothing opens any more, and the rows are gone."""
+    tokens = world.connected(ADA)
+    world.work()
+
+    answer = world.revoke_profile(tokens)
+    world.work()
+
+    assert answer.status_code == 202
+    assert world.calls("/revoke") == 1
+    assert world.state.world.refresh_tokens == {}
+    for table in ("connections", "profiles", "calendars", "events", "occurrences", "revocations"):
+        assert world.count(table) == 0, table
+    assert world.get(world.renew(tokens), "/v1/profiles").get_json() == {"profiles": []}
+    assert world.events(world.renew(tokens)) == []
+    world.clock.advance(days=40)
+    world.work()
+    assert world.calls("/revoke") == 1
+
+
+def test_the_grant_is_given_back_only_with_the_last_application(world: World) -> None:
+    """product-behaviour 1.14: reference-counted, across applications."""
+    first = world.connected(ADA)
+    second = world.connected_to(world.partner())
+    world.work()
+    kept = summaries(world, second)
+
+    world.revoke_profile(first)
+    world.work()
+
+    assert world.calls("/revoke") == 0
+    assert summaries(world, second) == kept
+    assert world.profile(second)["profile_connected"] is True
+    world.revoke_profile(second)
+    world.work()
+    assert world.calls("/revoke") == 1
+    assert world.count("connections") == 0
+
+
+def test_the_grant_is_kept_while_another_access_mode_rests_on_it(world: World) -> None:
+    """Google revokes per person and project: a second mode would die with the first."""
+    tokens = world.connected(ADA)
+    world.work()
+    other = world.connected_to(world.partner())
+    _split_into_another_mode(world, other)
+
+    world.revoke_profile(tokens)
+    world.work()
+    assert (world.count("connections"), world.calls("/revoke")) == (1, 0)
+
+    world.revoke_profile(other)
+    world.work()
+
+    assert (world.count("connections"), world.calls("/revoke")) == (0, 1)
+
+
+def _split_into_another_mode(world: World, tokens: Tokens) -> None:
+    """Give the account of *tokens* a connection of the same login in another mode."""
+    with world.app.app_context(), transaction() as session:
+        held = session.query(Connection).one()
+        columns = {c.name: getattr(held, c.name) for c in Connection.__table__.columns}
+        made = Connection(**columns | {"id": "con_other", "access_mode": "free_busy"})
+        runtime = world.runtime
+        secret = connections.credential(runtime.vault, held)
+        who = connections.identity(runtime.vault, held)
+        made.wrapped_key = runtime.vault.new_data_key(connections.key_place(made.id))
+        key = connections.data_key(runtime.vault, made)
+        made.sealed_credential = connections.seal_credential(key, made.id, secret)
+        made.sealed_identity = connections.seal_identity(key, made.id, who)
+        session.add(made)
+        session.flush()
+        profile = session.query(Profile).filter_by(account_id=tokens.sub).one()
+        profile.connection_id = made.id
+
+
+def test_a_revocation_that_fails_is_tried_again_and_given_up_in_the_end(world: World) -> None:
+    tokens = world.connected(ADA)
+    world.work()
+    real, world.google.app = world.google.app, _unavailable
+    world.revoke_profile(tokens)
+    world.work()
+    assert world.count("revocations") == 1
+    assert world.count("connections") == 0
+
+    world.google.app = real
+    world.clock.advance(hours=1)
+    world.work()
+
+    assert world.calls("/revoke") == 1
+    assert world.count("revocations") == 0
+
+    again = world.connected(ADA)
+    world.work()
+    world.google.app = _unavailable
+    world.revoke_profile(again)
+    for _ in range(20):
+        world.clock.advance(hours=2)
+        world.work()
+    assert world.count("revocations") == 0
+
+
+def _unavailable(environ: object, start_response: object) -> list[bytes]:
+    start_response("503 Away", [("Content-Type", "text/plain")])  # type: ignore[operator]
+    return [b""]
+
+
+def test_revoking_the_token_stops_the_sync_and_retires_the_connection_later(
+    world: World,
+) -> None:
+    """RFC 7009, and what is kept for retention_days only."""
+    tokens = world.connected(ADA)
+    world.work()
+    reads = world.calls("/events")
+
+    world.revoke(tokens)
+    world.clock.advance(days=29)
+    world.work()
+
+    assert world.calls("/events") == reads
+    assert world.count("connections") == 1
+    world.clock.advance(days=2)
+    world.work()
+    assert world.count("connections") == 0
+    assert world.count("events") == 0
+    assert world.calls("/revoke") == 1
+
+
+def test_connecting_again_before_that_revives(world: World) -> None:
+    tokens = world.connected(ADA)
+    world.work()
+    world.revoke(tokens)
+    world.clock.advance(days=29)
+    world.state.person(ADA).create_event(summary="While away", **FULL_DAY)
+
+    again = world.connected(ADA)
+    world.clock.advance(days=5)
+    world.work()
+
+    assert again.sub == tokens.sub
+    assert world.count("connections") == 1
+    assert world.calls("/revoke") == 0
+    assert "While away" in summaries(world, again)
+
+
+def test_revoking_one_of_two_applications_tokens_stops_nothing(world: World) -> None:
+    first = world.connected(ADA)
+    second = world.connected_to(world.partner())
+    world.work()
+
+    world.revoke(first)
+    world.state.person(ADA).create_event(summary="Later", **FULL_DAY)
+    world.work()
+
+    assert "Later" in summaries(world, second)
+
+
+def test_revoking_the_grant_that_was_left_stops_after_a_profile_was_revoked(
+    world: World,
+) -> None:
+    first = world.connected(ADA)
+    second = world.connected_to(world.partner())
+    world.work()
+    world.revoke(second)
+
+    world.revoke_profile(first)
+
+    (unused,) = world.rows("SELECT unused_since FROM connections")
+    assert unused[0] is not None
+    assert {kind for (kind,) in world.rows("SELECT kind FROM tasks")} <= {
+        "retire",
+        "unsubscribe",
+        "clean_up",
+    }
+
+
+def test_a_grant_whose_code_was_never_exchanged_is_cleaned_up(world: World) -> None:
+    """Nobody holds a token of it, so nobody may read: it counts as revoked."""
+    world.connect(ADA)
+    _clean_up(world, timedelta(0))
+    world.work()
+    assert world.rows("SELECT revoked_at FROM grants")[0][0] is None
+
+    _clean_up(world, timedelta(hours=1))
+
+    assert world.rows("SELECT revoked_at FROM grants")[0][0] is not None
+    (unused,) = world.rows("SELECT unused_since FROM connections")
+    assert unused[0] is not None
+    reads = world.calls("/events")
+    world.clock.advance(days=31)
+    world.work()
+    assert world.calls("/events") == reads
+    assert world.count("connections") == 0
+
+
+def test_a_grant_in_use_survives_the_clean_up(world: World) -> None:
+    tokens = world.connected(ADA)
+    world.connect(ADA)
+    world.work()
+
+    for _ in range(4):
+        _clean_up(world, timedelta(hours=13))
+        world.work()
+
+    assert world.profile(tokens)["profile_connected"] is True
+    assert len(world.events(world.renew(tokens))) > 20
+    assert world.count("authorization_codes") == 0
+
+
+def _clean_up(world: World, after: timedelta) -> None:
+    world.clock.advance(seconds=after.total_seconds())
+    with world.app.app_context():
+        housekeeping.ensure(world.runtime)
+        now = world.clock.now()
+        with transaction() as session:
+            task_id = tasks.want(session, Kind.CLEAN_UP, "broker", now, now)
+        assert work.run(world.runtime, task_id)
+
+
+def test_a_refusal_of_the_old_login_does_not_end_the_one_that_replaced_it(world: World) -> None:
+    """The person connects again while Google is still refusing the old refresh token."""
+    tokens = world.connected(ADA)
+    world.work()
+    world.state.world.access_tokens.clear()
+    real = world.google.app
+
+    def slow_refusal(environ: dict[str, object], start_response: Any) -> Iterable[bytes]:
+        world.google.app = real
+        world.connected(ADA)
+        start_response("400 Bad Request", [("Content-Type", "application/json")])
+        return [b'{"error": "invalid_grant"}']
+
+    world.google.app = slow_refusal  # type: ignore[assignment]
+    world.clock.advance(hours=2)
+
+    world.work()
+
+    assert world.profile(tokens)["profile_connected"] is True
+    assert world.rows("SELECT disconnected_reason FROM connections") == [(None,)]
