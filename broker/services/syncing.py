@@ -77,11 +77,12 @@ def sync_calendar(runtime: Runtime, lease: Lease) -> None:
     if subject is None:
         return
     try:
-        applied = _pass(runtime, lease, subject)
-    except CursorExpired:
-        log.info("cursor expired", extra={"calendar": subject.calendar_id})
-        subject = replace(subject, cursor=None)
-        applied = _pass(runtime, lease, subject)
+        try:
+            applied = _pass(runtime, lease, subject)
+        except CursorExpired:
+            log.info("cursor expired", extra={"calendar": subject.calendar_id})
+            subject = replace(subject, cursor=None)
+            applied = _pass(runtime, lease, subject)
     except MassDelete as error:
         _hold_back(runtime, lease, subject, error)
         return
