@@ -1,0 +1,1 @@
+"""Real processes: embedded Valkey, RQ workers, the clock, gunicorn and the sandbox."""

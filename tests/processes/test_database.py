@@ -1,0 +1,66 @@
+"""The database goes away for a while and comes back: PostgreSQL, in production's place."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.postgres.cluster import Cluster
+from tests.processes.eventually import eventually
+from tests.processes.people import ADA, Google, connect
+from tests.processes.stack import UNLIMITED, Stack
+
+pytestmark = pytest.mark.processes
+
+AWAY_S = 10
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL of this module's own, because it is stopped."""
+    with Cluster() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def pg_stack(cluster: Cluster) -> Iterator[Stack]:
+    """A broker in processes on PostgreSQL."""
+    url = cluster.create("broker")
+    with tempfile.TemporaryDirectory(prefix="calbroker-") as folder:
+        with Stack(Path(folder), DATABASE_URL=url, **UNLIMITED) as started:
+            yield started
+
+
+def test_ten_seconds_without_a_database(cluster: Cluster, pg_stack: Stack) -> None:
+    worker = pg_stack.start_ready_worker()
+    google = Google(pg_stack, ADA)
+    ada = connect(pg_stack, ADA)
+    eventually(ada.is_synced, within_s=40, what="first sync")
+    google.fault("slow", seconds=1, times=3)
+    google.seed(100)
+    eventually(lambda: pg_stack.leased("sync_calendar"), within_s=20, what="a running sync")
+
+    cluster.stop()
+    stopped_at = time.monotonic()
+    google.seed(20)
+    answers: list[requests.Response] = []
+    while time.monotonic() - stopped_at < AWAY_S:
+        answers.append(ada.get("/v1/account"))
+    cluster.start()
+
+    assert {answer.status_code for answer in answers} == {503}
+    assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers)
+    assert all("application/json" in answer.headers["Content-Type"] for answer in answers)
+    eventually(lambda: ada.get("/v1/account").status_code == 200, within_s=10, what="an answer")
+    eventually(lambda: generated(ada.summaries()) == 120, within_s=60, what="everything")
+    assert worker.poll() is None
+    assert pg_stack.clock and pg_stack.clock.poll() is None
+
+
+def generated(titles: list[str]) -> int:
+    return sum(title.startswith("Generated event") for title in titles)
