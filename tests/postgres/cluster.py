@@ -63,10 +63,10 @@ class Cluster:
         """Say where a database is, as a platform would put it into DATABASE_URL."""
         return f"postgres://calbroker@127.0.0.1:{self._port}/{database}"
 
-    def create(self, database: str) -> str:
-        """Make an empty database and give its URL."""
+    def create(self, database: str, *, template: str = "template0") -> str:
+        """Make a database, empty or a copy of *template*, and give its URL."""
         with psycopg.connect(self._admin, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{database}"')
+            connection.execute(f'CREATE DATABASE "{database}" TEMPLATE "{template}"')
         return self.url(database)
 
     def start(self) -> None:

@@ -1,0 +1,48 @@
+"""One throw-away PostgreSQL for the session, one new database for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from flask_migrate import upgrade
+
+from app import create_app
+from broker.models import db
+from broker.settings import database_url
+from tests.postgres.cluster import Cluster
+from tests.world import World, make_settings
+
+MIGRATED = "migrated"
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A server with one database that went through every migration, from empty."""
+    with Cluster() as started:
+        url = database_url(started.create(MIGRATED))
+        app = create_app(make_settings(tmp_path_factory.mktemp("migrate"), database_url=url))
+        with app.app_context():
+            upgrade()
+            db.session.remove()
+            db.engine.dispose()
+        yield started
+
+
+@pytest.fixture
+def pg_world(cluster: Cluster, tmp_path: Path) -> Iterator[World]:
+    """A broker on PostgreSQL, on tables that migrations made."""
+    url = cluster.create(f"test_{next(_numbers)}", template=MIGRATED)
+    made = World(tmp_path, database_url=database_url(url))
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_world(request: pytest.FixtureRequest) -> World:
+    """A broker on each of the two databases."""
+    found: World = request.getfixturevalue("world" if request.param == "sqlite" else "pg_world")
+    return found
