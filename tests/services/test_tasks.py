@@ -1,0 +1,245 @@
+"""Tasks: the database is the queue of record, and one worker at a time holds a row."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from broker.errors import LeaseLost
+from broker.models import transaction
+from broker.services import tasks
+from broker.services.runtime import Runtime
+from broker.services.tasks import Kind, Lease
+from tests.world import World
+
+SUBJECT = "broker"
+
+
+class Desk:
+    """The tasks of a world, each call in a transaction of its own."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.runtime: Runtime = world.runtime
+
+    @property
+    def now(self) -> datetime:
+        """The world's time."""
+        return self.world.clock.now()
+
+    def want(self, *, kind: Kind = Kind.CLEAN_UP, **ahead: float) -> str:
+        """Ask for the task, now or so far ahead."""
+        with transaction() as session:
+            return tasks.want(session, kind, SUBJECT, self.now, self.now + timedelta(**ahead))
+
+    def claim(self, task_id: str) -> Lease:
+        """Take a task that must be free."""
+        lease = tasks.claim(self.runtime, task_id)
+        assert lease is not None
+        return lease
+
+    def hold(self, lease: Lease) -> None:
+        """Begin a step."""
+        with transaction() as session:
+            tasks.hold(session, lease, self.now)
+
+    def finish(self, lease: Lease, **ahead: float) -> None:
+        """End well, for good or until so far ahead."""
+        following = self.now + timedelta(**ahead) if ahead else None
+        with transaction() as session:
+            tasks.finish(session, lease, following)
+
+    def row(self) -> Any:
+        """Read the only task."""
+        found = self.world.rows(
+            "SELECT due_at, lease_until, fence, attempts, reason, wanted_at FROM tasks"
+        )
+        assert len(found) <= 1
+        return found[0] if found else None
+
+
+@pytest.fixture
+def desk(world: World) -> Any:
+    with world.app.app_context():
+        yield Desk(world)
+
+
+def test_wanting_twice_is_one_task(desk: Desk) -> None:
+    assert desk.want() == desk.want()
+
+
+def test_a_task_is_moved_forward_and_never_back(desk: Desk) -> None:
+    task_id = desk.want(hours=2)
+
+    desk.want(hours=5)
+    assert tasks.claim(desk.runtime, task_id) is None
+    desk.want(hours=1)
+    desk.world.clock.advance(hours=1)
+
+    assert tasks.claim(desk.runtime, task_id) is not None
+
+
+def test_a_wait_that_the_provider_asked_for_is_not_cut_short(desk: Desk) -> None:
+    lease = desk.claim(desk.want())
+    tasks.fail(desk.runtime, lease, "rate_limited", timedelta(minutes=10))
+
+    task_id = desk.want()
+
+    assert tasks.claim(desk.runtime, task_id) is None
+    desk.world.clock.advance(minutes=10)
+    assert tasks.claim(desk.runtime, task_id) is not None
+
+
+def test_another_wait_is_cut_short_when_somebody_asks(desk: Desk) -> None:
+    lease = desk.claim(desk.want())
+    tasks.fail(desk.runtime, lease, "provider_unavailable", timedelta(minutes=10))
+
+    assert tasks.claim(desk.runtime, desk.want()) is not None
+
+
+def test_only_one_claims(desk: Desk) -> None:
+    task_id = desk.want()
+    desk.claim(task_id)
+
+    assert tasks.claim(desk.runtime, task_id) is None
+
+
+def test_what_is_not_due_or_unknown_cannot_be_claimed(desk: Desk) -> None:
+    assert tasks.claim(desk.runtime, desk.want(seconds=1)) is None
+    assert tasks.claim(desk.runtime, "tsk_unknown") is None
+
+
+def test_a_lease_that_ran_out_passes_on_and_the_fence_rises(desk: Desk) -> None:
+    task_id = desk.want()
+    first = desk.claim(task_id)
+    desk.world.clock.advance(seconds=10)
+
+    second = desk.claim(task_id)
+
+    assert second.fence == first.fence + 1
+    assert second.attempts == first.attempts + 1
+    with pytest.raises(LeaseLost):
+        desk.hold(first)
+    assert tasks.renew(desk.runtime, first) is False
+    assert tasks.renew(desk.runtime, second) is True
+
+
+def test_a_renewed_lease_does_not_run_out(desk: Desk) -> None:
+    task_id = desk.want()
+    lease = desk.claim(task_id)
+    for _ in range(5):
+        desk.world.clock.advance(seconds=6)
+        assert tasks.renew(desk.runtime, lease)
+
+    assert tasks.claim(desk.runtime, task_id) is None
+
+
+def test_whoever_lost_the_lease_neither_finishes_nor_fails(desk: Desk) -> None:
+    task_id = desk.want()
+    lost = desk.claim(task_id)
+    desk.world.clock.advance(seconds=10)
+    held = desk.claim(task_id)
+
+    desk.finish(lost, hours=1)
+    tasks.fail(desk.runtime, lost, "provider_unavailable", timedelta(hours=1))
+
+    desk.hold(held)
+    assert desk.row().reason is None
+
+
+def test_a_dropped_task_is_nobodys(desk: Desk) -> None:
+    lease = desk.claim(desk.want())
+    with transaction() as session:
+        tasks.drop(session, (Kind.CLEAN_UP,), [SUBJECT])
+
+    with pytest.raises(LeaseLost):
+        desk.hold(lease)
+    desk.finish(lease, hours=1)
+    assert desk.row() is None
+
+
+def test_done_for_good_is_gone(desk: Desk) -> None:
+    desk.finish(desk.claim(desk.want()))
+
+    assert desk.row() is None
+
+
+def test_done_for_now_comes_back(desk: Desk) -> None:
+    task_id = desk.want()
+    desk.finish(desk.claim(task_id), hours=1)
+
+    assert tasks.claim(desk.runtime, task_id) is None
+    desk.world.clock.advance(hours=1)
+    again = desk.claim(task_id)
+    assert again.attempts == 1
+
+
+@pytest.mark.parametrize("ahead", [{}, {"hours": 1}])
+def test_a_task_wanted_while_it_runs_runs_again(desk: Desk, ahead: dict[str, float]) -> None:
+    task_id = desk.want()
+    lease = desk.claim(task_id)
+    desk.want()
+
+    desk.finish(lease, **ahead)
+
+    assert tasks.claim(desk.runtime, task_id) is not None
+
+
+def test_failures_wait_longer_each_time_up_to_an_hour(desk: Desk) -> None:
+    task_id = desk.want()
+    waits = []
+    for _ in range(14):
+        lease = desk.claim(task_id)
+        before = desk.now
+        tasks.fail(desk.runtime, lease, "provider_unavailable")
+        while tasks.claim(desk.runtime, task_id) is None:
+            desk.world.clock.advance(seconds=1)
+        waits.append(desk.now - before)
+        desk.world.clock.advance(seconds=11)
+
+    assert timedelta(seconds=3) <= waits[0] <= timedelta(seconds=7)
+    assert waits[6] > waits[2] > waits[0]
+    assert max(waits) <= timedelta(minutes=76)
+
+
+def test_backoff_stays_within_its_bounds_after_any_number_of_failures() -> None:
+    for attempts in (0, 1, 5, 20, 10_000):
+        assert timedelta(seconds=3) < tasks.backoff(attempts) <= timedelta(hours=1.25)
+
+
+def test_the_clock_hands_a_task_out_once(desk: Desk) -> None:
+    task_id = desk.want()
+
+    assert tasks.anything_due(desk.runtime)
+    assert tasks.due(desk.runtime) == [task_id]
+    assert tasks.due(desk.runtime) == []
+    assert not tasks.anything_due(desk.runtime)
+
+
+def test_a_lost_message_is_sent_again(desk: Desk) -> None:
+    task_id = desk.want()
+    tasks.due(desk.runtime)
+
+    desk.world.clock.advance(seconds=30)
+
+    assert tasks.due(desk.runtime) == [task_id]
+
+
+def test_a_running_task_is_not_handed_out(desk: Desk) -> None:
+    desk.claim(desk.want())
+
+    assert tasks.due(desk.runtime) == []
+
+
+def test_the_oldest_comes_first_and_no_more_than_asked(desk: Desk) -> None:
+    with transaction() as session:
+        for number in range(5):
+            due = desk.now - timedelta(minutes=number)
+            tasks.want(session, Kind.SYNC_CALENDAR, f"cal_{number}", desk.now, due)
+
+    first = tasks.due(desk.runtime, limit=2)
+
+    rows = desk.world.rows("SELECT id, subject_id FROM tasks")
+    assert [dict(map(tuple, rows))[task_id] for task_id in first] == ["cal_4", "cal_3"]
