@@ -181,6 +181,11 @@ class Google:
         state = requests.get(f"{self._google}/__state", timeout=TIMEOUT_S).json()
         return int(state["calls"].get(path, 0))
 
+    def all_calls(self) -> int:
+        """Count the answered calls of the Calendar API."""
+        calls = requests.get(f"{self._google}/__state", timeout=TIMEOUT_S).json()["calls"]
+        return sum(count for path, count in calls.items() if "/calendar/v3/" in path)
+
     def active_faults(self) -> list[str]:
         """List the faults that are on."""
         active = requests.get(f"{self._sandbox}/scenarios", timeout=TIMEOUT_S).json()["active"]

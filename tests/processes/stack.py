@@ -64,6 +64,7 @@ class Stack:
         ) | {"PYTHONUNBUFFERED": "1"}
         self._sandbox_env = sandbox_environment(self.layout, base)
         self._engine = create_engine(database_url(self.env["DATABASE_URL"]), poolclass=NullPool)
+        self.web: Process | None = None
         self.clock: Process | None = None
         self._running: list[Process] = []
         self._exit = ExitStack()
@@ -74,7 +75,7 @@ class Stack:
             started.enter_context(self.redis)
             self.run("db", "upgrade")
             self.start_sandbox()
-            self.start_web()
+            self.web = self.start_web()
             self.clock = self.start_clock()
             eventually(self._is_ready, within_s=START_S, what="readiness")
             self._exit = started.pop_all()

@@ -1,0 +1,1 @@
+"""The numbers that we hold ourselves to, measured: `make bench`."""

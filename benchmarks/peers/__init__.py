@@ -1,0 +1,1 @@
+"""What we measure ourselves against, run the same way in the same minutes."""
