@@ -19,6 +19,7 @@ GOOGLE_ENDPOINTS = {
     "jwks": "https://www.googleapis.com/oauth2/v3/certs",
     "calendar": "https://www.googleapis.com/calendar/v3",
 }
+_USUAL_PORTS = {"https": 443, "http": 80}
 _MAKE_KEYS = "run `flask keys new` and copy what it prints"
 
 
@@ -134,17 +135,27 @@ class _Reader:
 
     def url(self, name: str, *, local: bool) -> str:
         value = self.required(name, "the address under which people and applications reach us")
-        parts = urlsplit(value)
-        if local and value and not is_loopback(parts.hostname):
+        if not value:
+            return value
+        try:
+            parts = urlsplit(value)
+            usual = parts.port == _USUAL_PORTS.get(parts.scheme)
+        except ValueError:
+            self.problems.append(f"{name} is not an address")
+            return value
+        bare = parts.hostname and parts.username is None and not parts.path.strip("/")
+        if local and not is_loopback(parts.hostname):
             self.problems.append(
                 f"CALBROKER_LOCAL=1 with {name}={value}: local mode has a well-known application "
                 "secret and works on this machine only; unset CALBROKER_LOCAL"
             )
-        elif not local and value and parts.scheme != "https":
+        elif not local and parts.scheme != "https":
             self.problems.append(f"{name} must begin with https:// (only local mode may use http)")
-        elif value and (parts.path.strip("/") or parts.query or parts.fragment):
+        elif not bare or parts.query or parts.fragment:
             self.problems.append(f"{name} must be scheme and host only, without a path")
-        return value.rstrip("/")
+        # As browsers write it in the Host header, which is compared with it.
+        host = parts.netloc.lower()
+        return f"{parts.scheme}://{host.rpartition(':')[0] if usual else host}"
 
     def key(self, name: str) -> bytes:
         value = self.env.get(name, "").strip()
@@ -160,6 +171,8 @@ class _Reader:
             if not key_name.isalnum() or not key_name.isascii() or len(key_name) > 16:
                 self.problems.append(f"{name}: each entry is name:key, name of letters and digits")
                 continue
+            if key_name in ring:
+                self.problems.append(f"{name} has two keys called {key_name}")
             ring[key_name] = self._decoded(f"{name} entry {key_name}", value)
         if not ring:
             self.problems.append(f"{name} is not set: {_MAKE_KEYS}")
