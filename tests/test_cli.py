@@ -1,0 +1,197 @@
+"""The operator's commands, each as it is typed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from broker.cli import unconfigured
+from broker.errors import ConfigError
+from broker.ids import new_key
+from broker.services import health
+from broker.settings import Settings
+from tests.world import ADA, World
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(world: World, *words: str) -> Result:
+    """Type a command."""
+    return world.app.test_cli_runner().invoke(args=list(words))
+
+
+def made(world: World) -> tuple[str, str]:
+    """Register an application; gives client id and secret."""
+    result = run(world, "app-create", "App", "--redirect-uri", "https://app.example/cb")
+    assert result.exit_code == 0, result.output
+    found = re.search(r"client_id\s+(\S+)\s+client_secret\s+(\S+)", result.output)
+    assert found is not None
+    return found[1], found[2]
+
+
+def test_an_application_is_made_and_its_secret_shown_once(world: World) -> None:
+    client_id, secret = made(world)
+
+    listed = run(world, "app-list").output
+
+    assert client_id in listed
+    assert "Acme Scheduling" in listed
+    assert secret not in listed
+
+
+def test_a_public_application_has_no_secret(world: World) -> None:
+    result = run(world, "app-create", "App", "--public", "--redirect-uri", "http://127.0.0.1/cb")
+
+    assert result.exit_code == 0
+    assert "none: a public client" in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--redirect-uri", "http://app.example/"), "redirect_uri"),
+        (("--redirect-uri", "https://app.example/", "--scope", "nonsense"), "nonsense"),
+        ((), "--redirect-uri"),
+    ],
+)
+def test_what_cannot_be_registered_is_said(world: World, words: tuple[str, ...], said: str) -> None:
+    result = run(world, "app-create", "App", *words)
+
+    assert result.exit_code != 0
+    assert said in result.output
+    assert "Traceback" not in result.output
+
+
+def test_secrets_are_added_and_retired(world: World) -> None:
+    client_id, first = made(world)
+
+    second = run(world, "secret-add", client_id).output.strip()
+    too_many = run(world, "secret-add", client_id)
+    listed = run(world, "app-list").output
+    oldest = re.findall(r"secret (sec_\w+)", listed[listed.index(client_id) :])[0]
+    retired = run(world, "secret-retire", client_id, oldest)
+
+    assert second != first
+    assert too_many.exit_code == 1
+    assert "retire one first" in too_many.output
+    assert retired.output.strip() == "retired"
+    assert run(world, "secret-retire", client_id, oldest).exit_code == 1
+    assert run(world, "secret-add", "cli_unknown").exit_code == 1
+
+
+def test_redirect_uris_are_added(world: World) -> None:
+    client_id, _ = made(world)
+
+    assert run(world, "redirect-add", client_id, "https://app.example/b").exit_code == 0
+    refused = run(world, "redirect-add", client_id, "http://app.example/")
+    assert refused.exit_code == 1
+    assert "https" in refused.output
+
+
+def test_the_state_of_every_connection_is_shown_by_ids_only(world: World) -> None:
+    world.connected(ADA)
+    world.work()
+
+    output = run(world, "sync-status").output
+
+    assert re.search(r"con_\w+  google  ok  last success 0 s ago", output)
+    assert output.count("cal_") >= 3
+    assert ADA not in output
+    assert run(world, "sync-status").exit_code == 0
+
+
+def test_keys_are_made_without_any_settings() -> None:
+    """The command that the list of problems points to must work while they exist."""
+    app = unconfigured(ConfigError(["SECRET_KEY is not set"]))
+
+    result = app.test_cli_runner().invoke(args=["keys", "new"])
+
+    assert result.exit_code == 0
+    env = dict(line.split("=", 1) for line in result.output.split())
+    more = {
+        "PUBLIC_URL": "https://b.example",
+        "DATABASE_URL": "sqlite://",
+        "REDIS_URL": "redis://r",
+    }
+    assert Settings.from_env(env | more).secure
+
+
+def test_keys_are_counted_and_rotated(world: World) -> None:
+    world.connected(ADA)
+    world.work()
+
+    counted = run(world, "keys", "status")
+    rotated = run(world, "keys", "rotate")
+
+    assert re.search(r"k1  \d+  \(current\)", counted.output)
+    assert rotated.output.strip() == "0 values wrapped anew, 0 left under older keys"
+
+
+def test_a_rotation_without_the_old_key_says_what_to_do(world: World, tmp_path: Path) -> None:
+    world.connected(ADA)
+    other = World(tmp_path, key_ring={"k2": new_key()}, digest_key=world.settings.digest_key)
+
+    result = run(other, "keys", "rotate")
+    other.close()
+
+    assert result.exit_code == 1
+    assert "put the old key back" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_the_doctor_examines_every_part(world: World) -> None:
+    with world.app.app_context():
+        health.ensure_canary(world.runtime)
+
+    result = run(world, "doctor")
+
+    assert result.output.count("ok  ") + result.output.count("BAD ") == len(
+        result.output.strip().splitlines()
+    )
+    assert result.exit_code == (1 if "BAD " in result.output else 0)
+    assert "sandbox-google-secret" not in result.output
+
+
+def flask(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the real command in an environment of its own."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "wsgi", *words],
+        cwd=ROOT,
+        env={**kept, **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_without_settings_flask_makes_keys_and_says_what_is_missing() -> None:
+    keys, doctor = flask("keys", "new"), flask("doctor")
+
+    assert keys.returncode == 0, keys.stderr
+    assert keys.stdout.count("=") == 3
+    assert doctor.returncode == 1
+    for name in ("PUBLIC_URL", "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "KEY_RING"):
+        assert f"  - {name}" in doctor.stderr
+
+
+def test_gunicorn_is_refused_with_every_problem() -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", "import wsgi"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert result.returncode == 1
+    assert "Calbroker cannot start" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stderr.count("  - ") >= 6
