@@ -60,7 +60,7 @@ def _recovery_row(stack: Stack, google: Google) -> Row:
     for _ in range(KILLS):
         victim = stack.workers[0]
         before = stack.count("events")
-        google.fault("slow", seconds=4, times=1)
+        google.fault("slow", seconds=60, times=1)
         google.seed(100)
         eventually(lambda: "slow" not in google.active_faults(), within_s=30, what="the page")
         stack.start_ready_worker()
