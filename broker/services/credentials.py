@@ -7,8 +7,9 @@ Whoever sets `refresh_until` on the connection refreshes; everyone else waits fo
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import cast
+from typing import TypeVar, cast
 
 from sqlalchemy import or_, select, update
 
@@ -26,6 +27,25 @@ MARGIN = timedelta(minutes=4)
 REFRESH_LEASE = timedelta(seconds=75)
 LOOK_AGAIN = timedelta(milliseconds=50)
 _CONNECTIONS = table_of(Connection)
+
+Result = TypeVar("Result")
+
+
+def with_client(
+    runtime: Runtime, connection_id: str, action: Callable[[CalendarClient], Result]
+) -> Result:
+    """Do something with a working client; a refused access token is renewed once.
+
+    *action* may run twice. Raises AuthorizationLost when the second try is refused as well.
+    """
+    found, version = client(runtime, connection_id)
+    try:
+        return action(found)
+    except AuthorizationLost:
+        found, renewed = client(runtime, connection_id, stale=version)
+        if renewed == version:
+            raise
+    return action(found)
 
 
 def client(

@@ -18,8 +18,8 @@ from broker.ids import jitter, new_secret, new_uuid
 from broker.models import Calendar, Connection, Subscription, reading, transaction
 from broker.providers.base import CalendarClient, PushProvider
 from broker.services import connections, tasks
+from broker.services.credentials import with_client
 from broker.services.runtime import Runtime
-from broker.services.syncing import with_client
 from broker.services.tasks import Kind, Lease
 
 log = logging.getLogger(__name__)

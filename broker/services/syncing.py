@@ -7,17 +7,16 @@ writes. A pass that dies leaves what it has written; the next one repeats it har
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from broker.crypto import DataKey
 from broker.domain import Changes, window_at
-from broker.errors import AuthorizationLost, CursorExpired, MassDelete, ProtocolError
+from broker.errors import CursorExpired, MassDelete, ProtocolError
 from broker.ids import jitter
 from broker.models import Calendar, Connection, Subscription, reading, transaction
 from broker.models.base import UtcDateTime, changed, table_of
@@ -49,8 +48,6 @@ _PUSHED = (
     )
     .limit(1)
 )
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,23 +94,6 @@ def sync_calendar(runtime: Runtime, lease: Lease) -> None:
     )
 
 
-def with_client(
-    runtime: Runtime, connection_id: str, action: Callable[[CalendarClient], Result]
-) -> Result:
-    """Do something with a working client; a refused access token is renewed once.
-
-    *action* may run twice. Raises AuthorizationLost when the second try is refused as well.
-    """
-    client, version = credentials.client(runtime, connection_id)
-    try:
-        return action(client)
-    except AuthorizationLost:
-        client, renewed = credentials.client(runtime, connection_id, stale=version)
-        if renewed == version:
-            raise
-    return action(client)
-
-
 def _subject(runtime: Runtime, lease: Lease) -> Subject | None:
     session = reading()
     row = session.execute(
@@ -150,7 +130,7 @@ def _pass(runtime: Runtime, lease: Lease, subject: Subject) -> Applied:
         pages = client.changes(subject.remote_id, subject.cursor, window_at(lease.started_at))
         return _apply_pages(runtime, lease, subject, generation, pages)
 
-    return with_client(runtime, subject.connection_id, read)
+    return credentials.with_client(runtime, subject.connection_id, read)
 
 
 def _begin(runtime: Runtime, lease: Lease, subject: Subject) -> int:
