@@ -57,7 +57,9 @@ class _Entry(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class _Entries(msgspec.Struct, frozen=True, rename="camel"):
-    items: tuple[_Entry, ...] = ()
+    """A page of the list. One without `items` is no list at all, and must not read as empty."""
+
+    items: tuple[_Entry, ...]
     next_page_token: str | None = None
 
 

@@ -22,6 +22,7 @@ from broker.services.tasks import Kind, Lease
 log = logging.getLogger(__name__)
 
 LIST_EVERY = timedelta(hours=1)
+ASK_AGAIN = timedelta(seconds=60)
 
 
 def list_calendars(runtime: Runtime, lease: Lease) -> None:
@@ -40,6 +41,10 @@ def list_calendars(runtime: Runtime, lease: Lease) -> None:
         connection = session.get(Connection, lease.subject_id)
         if connection is None:
             raise LeaseLost(lease.kind.value)
+        if not _is_believable(runtime, session, connection, found, lease):
+            connection.reason = tasks.HELD_BACK
+            tasks.finish(session, lease, now + ASK_AGAIN, reason=tasks.HELD_BACK)
+            return
         wanted = store(runtime, session, connection, found, now)
         if not found and connection.initial_sync_at is None:
             connection.initial_sync_at = now
@@ -47,6 +52,23 @@ def list_calendars(runtime: Runtime, lease: Lease) -> None:
         connection.reason = None
         tasks.finish(session, lease, now + LIST_EVERY * jitter())
     runtime.queue.announce(wanted)
+
+
+def _is_believable(
+    runtime: Runtime,
+    session: Session,
+    connection: Connection,
+    found: list[RemoteCalendar],
+    lease: Lease,
+) -> bool:
+    """Tell whether a listing may be acted on: one without most of what we hold is asked twice."""
+    query = select(Calendar.remote_digest).where(
+        Calendar.connection_id == connection.id, Calendar.deleted_at.is_(None)
+    )
+    held = set(session.scalars(query))
+    named = {runtime.vault.digest("calendar", connection.id, remote.remote_id) for remote in found}
+    lost = len(held - named)
+    return lost * 2 <= len(held) or lost == 1 or tasks.reason(session, lease) == tasks.HELD_BACK
 
 
 def store(

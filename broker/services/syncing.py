@@ -164,7 +164,7 @@ def _apply_pages(
         asked_before=subject.asked_before,
     )
     total, skipped = Applied(), 0
-    for page in pages:
+    for page in _removals_last(pages):
         skipped += len(page.skipped)
         with transaction() as session:
             tasks.hold(session, lease, runtime.clock.now())
@@ -176,6 +176,14 @@ def _apply_pages(
                 _record(runtime, session, lease, subject, page, skipped)
                 return total
     raise ProtocolError("broker", "changes", detail="no cursor on the last page")
+
+
+def _removals_last(pages: Iterator[Changes]) -> Iterator[Changes]:
+    """Bring what all pages remove with the last one, so that it can be weighed as a whole."""
+    gone: set[str] = set()
+    for page in pages:
+        gone = (gone - {event.remote_id for event in page.events}) | page.deleted
+        yield replace(page, deleted=frozenset(gone if page.cursor is not None else ()))
 
 
 def _record(
@@ -249,7 +257,7 @@ def _hold_back(runtime: Runtime, lease: Lease, subject: Subject, error: MassDele
         calendar = session.get_one(Calendar, subject.calendar_id)
         calendar.held_back_at = lease.started_at
         calendar.last_attempt_at = lease.started_at
-        calendar.reason = "held_back"
+        calendar.reason = tasks.HELD_BACK
         tasks.finish(session, lease, runtime.clock.now() + ASK_AGAIN)
 
 

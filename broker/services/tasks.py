@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import and_, bindparam, case, delete, or_, select, update
+from sqlalchemy import String, and_, bindparam, case, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -28,6 +28,7 @@ RENEW_EVERY = timedelta(seconds=3)
 QUEUED = timedelta(seconds=30)
 FIRST_RETRY = timedelta(seconds=5)
 LAST_RETRY = timedelta(hours=1)
+HELD_BACK = "held_back"
 _TASKS = table_of(Task)
 
 # Built once: building a statement costs more than running it.
@@ -64,7 +65,7 @@ _COME_BACK = (
         lease_until=None,
         queued_until=None,
         attempts=0,
-        reason=None,
+        reason=bindparam("reason", type_=String()),
     )
 )
 
@@ -188,17 +189,25 @@ def renew(runtime: Runtime, lease: Lease) -> bool:
     return True
 
 
-def finish(session: Session, lease: Lease, next_due_at: datetime | None) -> None:
+def reason(session: Session, lease: Lease) -> str | None:
+    """Tell why a task did not end well the last time; None when it did."""
+    return session.scalar(select(_TASKS.c.reason).where(_TASKS.c.id == lease.task_id))
+
+
+def finish(
+    session: Session, lease: Lease, next_due_at: datetime | None, *, reason: str | None = None
+) -> None:
     """End a task well, in the step's own transaction.
 
     It comes back at *next_due_at*, or at once when somebody asked for it while it ran. With
-    None it is done for good, unless it was asked for meanwhile.
+    None it is done for good, unless it was asked for meanwhile. *reason* says why it comes
+    back before its time.
     """
     if next_due_at is None:
         if changed(session, _END, _ours(lease)):
             return
         next_due_at = lease.started_at
-    session.execute(_COME_BACK, _ours(lease, next=next_due_at))
+    session.execute(_COME_BACK, _ours(lease, next=next_due_at, reason=reason))
 
 
 def _ours(lease: Lease, **values: object) -> dict[str, object]:

@@ -83,7 +83,7 @@ class Copy:
             check_removal(len(plan.deletes), held, asked_before=self.asked_before)
         rows.write_events([self._row(item, generation) for item in plan.upserts.values()])
         if page.complete:
-            left = {key for key, row in known.items() if (row.series_key or key) in skipped}
+            left = {key for key, row in known.items() if {key, row.series_key} & skipped}
             rows.mark_seen(plan.unchanged | left, generation)
         rows.delete_events(plan.deletes)
         touched = {item.family for item in plan.upserts.values()}

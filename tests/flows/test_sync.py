@@ -172,6 +172,67 @@ def test_a_large_removal_is_asked_for_twice_and_then_believed(
     assert "reason" not in world.profile(ada)["profile_sync"]
 
 
+def test_a_large_removal_in_small_pages_is_held_back_as_a_whole(world: World, ada: Tokens) -> None:
+    """The brake weighs a pass, not a page: nothing goes before all of it is known."""
+    _plain_calendar(world, 30)
+    world.work()
+    before = titles(world, ada)
+    quietly(world)
+    small_pages(world, 5)
+    for event in world.state.person(ADA).events(TEAM):
+        world.state.person(ADA).delete_event(event["id"], TEAM)
+
+    later(world)
+
+    assert titles(world, ada) == before
+    later(world, seconds=61)
+    assert not any(title.startswith("Planned") for title in titles(world, ada))
+
+
+def test_an_empty_calendar_list_is_asked_for_twice(world: World, ada: Tokens) -> None:
+    """One strange answer from a proxy must not make everybody look free."""
+    before = titles(world, ada)
+    google, listed = world.google.app, [b'{"items": []}', b"{}"]
+
+    def strange(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"].endswith("/calendarList") and listed:
+            start_response("200 OK", [("Content-Type", "application/json")])
+            return [listed.pop()]
+        return google(environ, start_response)
+
+    world.google.app = strange  # type: ignore[assignment]
+    later(world, hours=2)
+    assert titles(world, ada) == before
+
+    later(world, hours=2)
+
+    assert not listed
+    assert titles(world, ada) == before
+
+
+def test_an_exception_that_cannot_be_read_stays_through_a_full_read(
+    world: World, ada: Tokens
+) -> None:
+    weekly(world)
+    moved = _instance(world, "Weekly", 1)
+    world.state.person(ADA).update_event(moved, **timed("Weekly", "2026-03-23T15:00:00+00:00"))
+    world.work()
+    before = starts(world, ada, "Weekly")
+    assert "2026-03-23T15:00:00Z" in before
+    quietly(world)
+    google = world.google.app
+
+    def damaged(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        body = b"".join(google(environ, start_response))
+        return [body.replace(b'"2026-03-23T15:00:00', b'"2026-03-23Tnever:00')]
+
+    world.google.app = damaged  # type: ignore[assignment]
+    world.state.expire_sync_tokens()
+    later(world)
+
+    assert starts(world, ada, "Weekly") == before
+
+
 def test_a_large_removal_that_was_a_mistake_changes_nothing(world: World, ada: Tokens) -> None:
     """The provider lists nothing once, and everything again when it is asked again."""
     _plain_calendar(world, 30)
