@@ -79,8 +79,8 @@ def fresh(
                 # The person may have connected again while the old token was being refused.
                 if _version(connection_id) == connection.credential_version:
                     raise
-            stale = None
-            continue
+            # What comes of it is used even when it is short-lived, or this would never end.
+            return _read(runtime, connection_id)
         if runtime.clock.now() - waited_from > REFRESH_LEASE:
             raise ProviderUnavailable(connection.provider, "refresh", detail="no answer in time")
         runtime.clock.sleep(LOOK_AGAIN)

@@ -107,7 +107,7 @@ def failed(
 def refused(attempt: Attempt, provider: Provider, code: str) -> ResponseReturnValue:
     """Show why the provider said no; a person who said no themselves goes straight back."""
     if code == "access_denied":
-        return leave(attempt, connect.cancel(current_runtime(), attempt))
+        return cancelled(attempt)
     return pages.problem(
         code,
         app=as_app(attempt.application),
@@ -121,10 +121,24 @@ def refused(attempt: Attempt, provider: Provider, code: str) -> ResponseReturnVa
 
 
 def leave(attempt: Attempt, uri: str | None) -> ResponseReturnValue:
-    """Go back to the application; after relinking there may be no address to go to."""
+    """Go back to the application; after relinking there is no address to go to."""
     if uri is not None:
         return redirect(uri, 303)
     return pages.reconnected(as_app(attempt.application), legal=legal())
+
+
+def cancelled(attempt: Attempt) -> ResponseReturnValue:
+    """End an attempt because the person said no, and go back to where there is a way."""
+    uri = connect.cancel(current_runtime(), attempt)
+    if uri is not None:
+        return redirect(uri, 303)
+    return pages.problem(
+        "access_denied",
+        app=as_app(attempt.application),
+        status=200,
+        back_url=attempt.application.url or None,
+        legal=legal(),
+    )
 
 
 def over(error: AttemptOver) -> ResponseReturnValue:

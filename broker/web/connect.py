@@ -107,7 +107,7 @@ def cancel(handle: str) -> ResponseReturnValue:
     attempt = _attempt(handle)
     if not CancelForm().validate_on_submit():
         raise AttemptOver("page_expired")
-    return attempt_pages.leave(attempt, connect.cancel(current_runtime(), attempt))
+    return attempt_pages.cancelled(attempt)
 
 
 def callback(slug: str) -> ResponseReturnValue:

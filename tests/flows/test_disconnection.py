@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from broker.models import Connection, Profile, transaction
 from broker.services import connections, housekeeping, tasks, work
 from broker.services.tasks import Kind
-from tests.world import ADA, Tokens, World
+from tests.world import ADA, Tokens, World, csrf
 
 FULL_DAY = {"start": {"date": "2026-03-10"}, "end": {"date": "2026-03-11"}}
 
@@ -517,3 +518,39 @@ def test_a_refusal_of_the_old_login_does_not_end_the_one_that_replaced_it(world:
 
     assert world.profile(tokens)["profile_connected"] is True
     assert world.rows("SELECT disconnected_reason FROM connections") == [(None,)]
+
+
+def test_a_relink_that_is_cancelled_does_not_say_that_it_worked(world: World) -> None:
+    tokens = world.connected(ADA)
+    world.work()
+    refuse(world)
+    profile = world.profile(world.renew(tokens))
+    browser = world.browser()
+    opened = browser.get(profile["profile_relink_url"].removeprefix(world.settings.public_url))
+    handle = opened.headers["Location"].split("/")[2]
+    page = browser.get(opened.headers["Location"])
+
+    left = browser.post(f"/connect/{handle}/cancel", data={"csrf_token": csrf(page)})
+
+    assert "connected again" not in left.text
+    assert "Nothing was connected" in left.text
+    assert world.profile(world.renew(tokens))["profile_connected"] is False
+
+
+def test_a_token_that_lives_for_seconds_is_not_refreshed_without_end(world: World) -> None:
+    world.connected(ADA)
+    google, asked = world.google.app, [0]
+
+    def hasty(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        body = b"".join(google(environ, start_response))
+        if not environ["PATH_INFO"].endswith("/token"):
+            return [body]
+        asked[0] += 1
+        return [json.dumps(json.loads(body) | {"expires_in": 9}).encode()]
+
+    world.google.app = hasty  # type: ignore[assignment]
+    world.clock.advance(hours=1)
+
+    tasks_run = world.work()
+
+    assert 0 < asked[0] <= tasks_run + 1
