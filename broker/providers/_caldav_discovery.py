@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
+from unicodedata import normalize
+from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
 
 from broker.errors import (
     AddressRefused,
@@ -18,7 +19,14 @@ from broker.errors import (
 from broker.http import REDIRECT_STATUSES, Answer
 from broker.providers._caldav import Dav, path_of_url, propfind
 from broker.providers._caldav_calendars import holds_events
-from broker.providers._multistatus import CALDAV, DAV, Resource, UnreadableXml, read_multistatus
+from broker.providers._multistatus import (
+    CALDAV,
+    DAV,
+    Resource,
+    UnreadableXml,
+    read_multistatus,
+    same_path,
+)
 
 BUDGET = timedelta(seconds=30)
 MAX_REDIRECTS = 5
@@ -86,9 +94,9 @@ class _Search:
             if principals:
                 return self._home_of(self._own_path(principals[0], found.href))
             if found.hrefs(f"{CALDAV}calendar-home-set"):
-                return self._home(found, found.href)
+                return self._home(found, self._subject(found.href, named=False))
             if holds_events(found):
-                return Home(self._url(found.href), self._subject(found.href))
+                return Home(self._url(found.href), self._subject(found.href, named=False))
         raise UserError("not_caldav")
 
     def _places(self) -> Iterator[str]:
@@ -98,19 +106,27 @@ class _Search:
         found = self._ask("principal", principal)
         if found is None or not found.hrefs(f"{CALDAV}calendar-home-set"):
             raise UserError("not_caldav")
-        return self._home(found, principal)
+        # Only the principal itself is believed about whose it is: another page of the same
+        # host may name anybody's.
+        whose = found.hrefs(f"{DAV}current-user-principal")
+        if whose and not same_path(self._own_path(whose[0], found.href), principal):
+            raise UserError("not_caldav")
+        return self._home(found, self._subject(principal, named=bool(whose)))
 
-    def _home(self, found: Resource, principal: str) -> Home:
+    def _home(self, found: Resource, subject: str) -> Home:
         path = self._own_path(found.hrefs(f"{CALDAV}calendar-home-set")[0], found.href)
         return Home(
             url=self._url(path),
-            subject=self._subject(principal),
+            subject=subject,
             email=_email(found),
             display_name=found.text(f"{DAV}displayname"),
         )
 
     def _ask(self, operation: str, path: str) -> Resource | None:
-        """Ask a place about itself; None when it does not speak WebDAV."""
+        """Ask a place about itself; None when it does not speak WebDAV.
+
+        What an answer says of any other path is not believed: it becomes the login's key.
+        """
         answer = self._send(operation, path)
         if answer.status in {401, 403}:
             raise LoginRejected("login_rejected")
@@ -124,7 +140,8 @@ class _Search:
             resources = read_multistatus(answer.body, path).resources
         except UnreadableXml:
             return None
-        return next((item for item in resources if item.status in {None, 200}), None)
+        about = (item for item in resources if same_path(item.href, path))
+        return next((item for item in about if item.status in {None, 200}), None)
 
     def _send(self, operation: str, path: str) -> Answer:
         """Follow redirects on the same host; its other ports and hosts get no password.
@@ -160,9 +177,14 @@ class _Search:
         parts = urlsplit(self.dav.credential.url)
         return f"{parts.scheme}://{parts.netloc}{path}"
 
-    def _subject(self, principal: str) -> str:
+    def _subject(self, path: str, *, named: bool) -> str:
+        """Key a login by origin and principal; unless the server *named* it, by user as well.
+
+        Without that, everybody who types the address of a shared calendar would be one login.
+        """
         parts = urlsplit(self.dav.credential.url)
-        return f"{(parts.hostname or '').lower()}{principal}"
+        user = "" if named else f"{quote(normalize('NFC', self.dav.credential.username), safe='')}@"
+        return f"{parts.scheme}://{user}{(parts.hostname or '').lower()}:{_port(parts)}{path}"
 
 
 def _port(parts: SplitResult) -> int:

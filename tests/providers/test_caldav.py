@@ -144,7 +144,7 @@ class TestVerify:
 
         assert credential.url.lower() == f"{ORIGIN}/ada/"
         assert (USER, PASSWORD) == (credential.username, credential.password)
-        assert ("dav.example/ada/", "caldav", USER) == (
+        assert ("https://dav.example:443/ada/", "caldav", USER) == (
             account.subject,
             account.service,
             account.profile_name,
@@ -262,10 +262,71 @@ class TestVerify:
     ) -> None:
         remote.faulty.add(faults.body(listing(properties)))
 
-        credential, account = provider.verify(Login(ORIGIN, USER, PASSWORD))
+        credential, account = provider.verify(Login(f"{ORIGIN}/c/a%20b/", USER, PASSWORD))
 
         assert url == credential.url
-        assert "dav.example/c/a%20b/" == account.subject
+        assert "https://ada@dav.example:443/c/a%20b/" == account.subject
+
+    def test_a_shared_address_is_another_login_for_each_user(
+        self, provider: CalDav, remote: RadicaleRemote
+    ) -> None:
+        """B7: who types a shared calendar's address does not become its other readers."""
+        remote.faulty.add(faults.body(listing("")))
+
+        subjects = {
+            provider.verify(Login(f"{ORIGIN}/c/a%20b/", user, PASSWORD))[1].subject
+            for user in ("ada", "grace", "a@b/c", "a%40b", "J\u00fcrgen", "Ju\u0308rgen")
+        }
+
+        assert 5 == len(subjects)
+
+    def test_an_answer_about_another_path_is_not_believed(
+        self, provider: CalDav, remote: RadicaleRemote
+    ) -> None:
+        """B7: a page that somebody owns on the host cannot say that it is somebody else's."""
+        remote.faulty.add(faults.body(listing("")))
+
+        with pytest.raises(UserError) as raised:
+            provider.verify(Login(f"{ORIGIN}/~mallory/", USER, PASSWORD))
+
+        assert "not_caldav" == raised.value.code
+
+    def test_a_principal_is_asked_whose_it_is(
+        self, provider: CalDav, remote: RadicaleRemote
+    ) -> None:
+        """B7: servers let everybody read principals, so a page could name anybody's."""
+        remote.faulty.add(
+            faults.replaced((b"<href>/ada/</href>", b"<href>/grace/</href>")),
+            applies=lambda e: e["PATH_INFO"] == "/",
+        )
+        principal = (
+            "<current-user-principal><href>/ada/</href></current-user-principal>"
+            "<c:calendar-home-set><href>/grace/</href></c:calendar-home-set>"
+        )
+        remote.faulty.add(
+            faults.body(listing(principal).replace(b"/c/a%20b/", b"/grace/")),
+            applies=lambda e: e["PATH_INFO"] == "/grace/",
+        )
+
+        with pytest.raises(UserError) as raised:
+            provider.verify(Login(ORIGIN, USER, PASSWORD))
+
+        assert "not_caldav" == raised.value.code
+
+    @pytest.mark.parametrize("other", ["http://dav.example:443", "https://dav.example:8443"])
+    def test_another_origin_is_another_login(
+        self, remote: RadicaleRemote, clock: FixedClock, other: str
+    ) -> None:
+        """B7: each port of a host may be somebody else's."""
+        policy = AddressPolicy(["dav.example"])
+        mounts = {f"{ORIGIN}:443": remote.wire, ORIGIN: remote.wire, other: remote.wire}
+        provider = CalDav(Http(clock, policy=policy, mounts=mounts), clock)
+
+        _, here = provider.verify(Login(ORIGIN, USER, PASSWORD))
+        _, same = provider.verify(Login(f"{ORIGIN}:443", USER, PASSWORD))
+        _, there = provider.verify(Login(other, USER, PASSWORD))
+
+        assert here.subject == same.subject != there.subject
 
     def test_preferred_address_names_the_profile(
         self, provider: CalDav, remote: RadicaleRemote
@@ -277,7 +338,7 @@ class TestVerify:
         )
         remote.faulty.add(faults.body(listing(addresses)))
 
-        _, account = provider.verify(Login(ORIGIN, USER, PASSWORD))
+        _, account = provider.verify(Login(f"{ORIGIN}/c/a%20b/", USER, PASSWORD))
 
         assert ("ada@x.example", "ada@x.example", "Ada L.") == (
             account.profile_name,
