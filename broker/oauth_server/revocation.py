@@ -50,7 +50,7 @@ def revoke(session: Session, now: datetime, grant_ids: Collection[str]) -> list[
 
 
 class Revocation(RevocationEndpoint):  # type: ignore[misc]
-    """Ends the grant of `token`, or all that the application has with the account `sub`.
+    """Ends what the application may do with the account of `token`, or with the account `sub`.
 
     What is unknown, ended or another application's gets the same 200 as success: the answer
     must not tell anybody that somebody else's token exists. `request_pii_erasure` asks for
@@ -82,12 +82,16 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc]
         return self._of_account(account_id, client)
 
     def _of_token(self, token: str, client: Client) -> list[str]:
-        """Find by refresh token, then access token; an expired one still names its grant."""
+        """Find by refresh token, then access token; an expired one still names its account.
+
+        Every grant of the application on that account ends: it may have been authorized
+        more than once, and means to leave.
+        """
         tokens = self.server.tokens
         held = tokens.find_refresh(token) or tokens.find_access(token)
         if held is None or not held.check_client(client):
             return []
-        return [held.bearer.grant_id]
+        return self._of_account(held.bearer.account_id, client)
 
     def _of_account(self, account_id: str, client: Client) -> list[str]:
         wanted = {"account_id": account_id, "application_id": client.application_id}

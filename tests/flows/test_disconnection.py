@@ -554,3 +554,22 @@ def test_a_token_that_lives_for_seconds_is_not_refreshed_without_end(world: Worl
     tasks_run = world.work()
 
     assert 0 < asked[0] <= tasks_run + 1
+
+
+def test_revoking_any_token_ends_every_grant_of_that_application(world: World) -> None:
+    """An application that authorized twice and leaves means to leave (RFC 7009 section 2.1)."""
+    first = world.connected(ADA)
+    second = world.connected(ADA)
+
+    world.browser().post(
+        "/oauth/token/revoke",
+        json={
+            "client_id": "sandbox-app",
+            "client_secret": "sandbox-secret-for-local-use-only",
+            "token": second.refresh,
+        },
+    )
+
+    assert 401 == world.get(first, "/v1/account").status_code
+    refused = world.token(grant_type="refresh_token", refresh_token=first.refresh)
+    assert (400, "invalid_grant") == (refused.status_code, refused.get_json()["error"])

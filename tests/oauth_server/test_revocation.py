@@ -27,12 +27,14 @@ def test_any_token_ends_the_whole_grant(
     assert ["oauth.grant_revoked"] == acts(app)
 
 
-def test_other_grants_of_the_account_stay(acme: Partner) -> None:
+def test_every_grant_of_the_application_on_the_account_ends(acme: Partner) -> None:
+    """An application that authorized twice and leaves means to leave."""
     first, second = acme.tokens(), acme.tokens()
 
     acme.revoke(token=first["access_token"])
 
-    assert acme.is_live(second["access_token"])
+    assert not acme.is_live(second["access_token"])
+    assert 400 == acme.refresh(second["refresh_token"]).status_code
 
 
 def test_sub_ends_every_grant_with_the_account(acme: Partner, revoked: list[str]) -> None:
@@ -49,8 +51,9 @@ def test_sub_ends_every_grant_with_the_account(acme: Partner, revoked: list[str]
 def test_token_wins_over_sub(acme: Partner) -> None:
     first, second = acme.tokens(), acme.tokens()
 
-    acme.revoke(token=first["access_token"], sub="acc_acme")
+    acme.revoke(token="unknown", sub="acc_acme")
 
+    assert acme.is_live(first["access_token"])
     assert acme.is_live(second["access_token"])
 
 

@@ -121,7 +121,8 @@ class TokenLife(RuleBasedStateMachine):
     @rule(old=refreshes)
     def revoke(self, old: ModelRefresh) -> None:
         assert 200 == self.partner.revoke(token=old.token).status_code
-        old.grant.revoked = True
+        for grant in self.all:
+            grant.revoked = True
 
     @rule(seconds=st.sampled_from([10, 31, 600]))
     def wait(self, seconds: int) -> None:
