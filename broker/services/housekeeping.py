@@ -26,6 +26,7 @@ from broker.services.tasks import Kind, Lease
 
 EVERY = timedelta(hours=1)
 ATTEMPTS_KEPT = timedelta(days=1)
+UNOPENED_KEPT = timedelta(days=1)
 SPENT_CODES_KEPT = timedelta(days=1)
 ROTATED_KEPT = timedelta(days=90)
 ALIVE = timedelta(seconds=60)
@@ -50,6 +51,9 @@ def clean_up(runtime: Runtime, lease: Lease) -> None:
             delete(AccessToken).where(AccessToken.expires_at < now),
             delete(RefreshToken).where(RefreshToken.rotated_at < now - ROTATED_KEPT),
             delete(Subscription).where(Subscription.expires_at < now),
+            delete(Subscription).where(
+                Subscription.expires_at.is_(None), Subscription.created_at < now - UNOPENED_KEPT
+            ),
         ):
             session.execute(statement)
         tasks.finish(session, lease, now + EVERY)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from broker.crypto import same
 from broker.domain import OpenedSubscription
-from broker.errors import AuthorizationLost, ConfigurationRefused, NotFound
+from broker.errors import AuthorizationLost, ConfigurationRefused, NotFound, ProviderError
 from broker.ids import jitter, new_secret, new_uuid
 from broker.models import Calendar, Connection, Subscription, reading, transaction
 from broker.providers.base import CalendarClient, PushProvider
@@ -23,6 +24,9 @@ from broker.services.runtime import Runtime
 from broker.services.tasks import Kind, Lease
 
 log = logging.getLogger(__name__)
+
+TOMORROW = timedelta(days=1)
+SHORTEST_LIFE = timedelta(minutes=10)
 
 
 def subscribe(runtime: Runtime, lease: Lease) -> None:
@@ -62,7 +66,11 @@ def subscribe(runtime: Runtime, lease: Lease) -> None:
         opened = with_client(runtime, subject.connection_id, open_it)
     except ConfigurationRefused:
         log.warning("push refused, polling instead", extra={"calendar": lease.subject_id})
-        opened = None
+        _try_tomorrow(runtime, lease, subscription_id)
+        return
+    except ProviderError:
+        _forget(runtime, lease, subscription_id)
+        raise
     _keep(runtime, lease, subscription_id, opened)
 
 
@@ -123,8 +131,24 @@ def _keep(
         for old in session.scalars(older).all():
             wanted.append(tasks.want(session, Kind.UNSUBSCRIBE, old, now, now))
         wanted.append(tasks.want(session, Kind.SYNC_CALENDAR, calendar.id, now, now))
-        tasks.finish(session, lease, now + life / 2 * jitter(0.1))
+        tasks.finish(session, lease, now + max(life / 2, SHORTEST_LIFE) * jitter(0.1))
     runtime.queue.announce(wanted)
+
+
+def _try_tomorrow(runtime: Runtime, lease: Lease, subscription_id: str) -> None:
+    """An operator has something to mend; until then polling has to do."""
+    now = runtime.clock.now()
+    with transaction() as session:
+        tasks.hold(session, lease, now)
+        session.execute(delete(Subscription).where(Subscription.id == subscription_id))
+        tasks.finish(session, lease, now + TOMORROW * jitter(0.1))
+
+
+def _forget(runtime: Runtime, lease: Lease, subscription_id: str) -> None:
+    """Leave nothing of a subscription that was not opened."""
+    with transaction() as session:
+        tasks.hold(session, lease, runtime.clock.now())
+        session.execute(delete(Subscription).where(Subscription.id == subscription_id))
 
 
 def unsubscribe(runtime: Runtime, lease: Lease) -> None:
