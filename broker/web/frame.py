@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, request
@@ -14,6 +16,9 @@ from broker.logs import request_id
 from broker.settings import Settings
 from broker.web import pages
 from broker.web.layout import legal
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -49,6 +54,19 @@ def install(app: Flask, settings: Settings) -> None:
     app.before_request(before)
     app.after_request(after)
     app.jinja_env.globals["csp_nonce"] = csp_nonce
+
+
+def always_https(application: WSGIApplication) -> WSGIApplication:
+    """Let addresses that we write begin with https, also where TLS ends before us unannounced.
+
+    Clients follow the address of a next page with their token.
+    """
+
+    def inner(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["wsgi.url_scheme"] = "https"
+        return application(environ, start_response)
+
+    return inner
 
 
 def csp_nonce() -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import request
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -560,3 +561,15 @@ def test_scopes_beyond_the_applications_own_are_not_granted(world: World) -> Non
     answer = world.authorize(world.browser(), **asked, scope=SCOPE)
 
     assert query_of(answer.headers["Location"])["error"] == "invalid_scope"
+
+
+def test_the_next_page_is_https_even_where_tls_ends_before_us(tmp_path: Path) -> None:
+    """Clients follow it with their token; a proxy that is not counted must not make it http."""
+    world = World(tmp_path, public_url="https://broker.example", local=False)
+    seen: list[str] = []
+    world.app.add_url_rule("/seen", view_func=lambda: seen.append(request.host_url) or "")
+
+    world.app.test_client().get("/seen", base_url="http://broker.example")
+
+    world.close()
+    assert seen == ["https://broker.example/"]
