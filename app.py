@@ -71,7 +71,7 @@ def create_app(
     Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
     _register(app, runtime)
     if settings.secure:
-        app.wsgi_app = frame.always_https(app.wsgi_app)  # type: ignore[method-assign]
+        app.wsgi_app = frame.always_https(app.wsgi_app)  # type: ignore[method-assign, assignment]
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
