@@ -30,7 +30,8 @@ _CALENDARS = table_of(Calendar)
 _CONNECTIONS = table_of(Connection)
 _PROFILES = table_of(Profile)
 _EVENTS = table_of(Event)
-_O = table_of(Occurrence).c
+_OCCURRENCES = table_of(Occurrence)
+_O = _OCCURRENCES.c
 
 FREE = ("free", "working_elsewhere")
 
@@ -179,14 +180,14 @@ def _blocks_page(shape: _Shape) -> Any:
 
 @lru_cache(maxsize=64)
 def _sealed_page(shape: _Shape) -> Any:
-    """Choose the page first: sorting must not carry sealed events along."""
-    chosen = _page(shape, OccurrenceRow._fields[:-1]).subquery()
-    events = _EVENTS.c
-    same = and_(events.calendar_id == chosen.c.calendar_id, events.key == chosen.c.event_key)
+    """Choose the page by the index alone; only then visit its rows and their sealed events."""
+    chosen = _page(shape, ("calendar_id", "uid")).subquery()
+    occurrence = and_(_O.calendar_id == chosen.c.calendar_id, _O.uid == chosen.c.uid)
+    event = and_(_EVENTS.c.calendar_id == _O.calendar_id, _EVENTS.c.key == _O.event_key)
     return (
-        select(*chosen.c, events.sealed)
-        .select_from(chosen.outerjoin(_EVENTS, same))
-        .order_by(chosen.c.start_at, chosen.c.uid)
+        select(*(_O[name] for name in OccurrenceRow._fields[:-1]), _EVENTS.c.sealed)
+        .select_from(chosen.join(_OCCURRENCES, occurrence).outerjoin(_EVENTS, event))
+        .order_by(_O.start_at, _O.uid)
     )
 
 

@@ -243,7 +243,9 @@ def upgrade() -> None:
             "ix_occurrences_calendar_id_event_key", ["calendar_id", "event_key"], unique=False
         )
         batch_op.create_index(
-            "ix_occurrences_calendar_id_start_at", ["calendar_id", "start_at"], unique=False
+            "ix_occurrences_listed",
+            ["calendar_id", "start_at", "uid", "end_at", "all_day", "busy", "deleted"],
+            unique=False,
         )
 
     op.create_table(
