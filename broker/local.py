@@ -62,6 +62,7 @@ def main(env: Mapping[str, str] | None = None, arguments: Sequence[str] = ()) ->
 def _print_environment(env: Mapping[str, str]) -> int:
     try:
         layout = Layout.from_env(env)
+        layout.var.mkdir(mode=0o700, parents=True, exist_ok=True)
         keys = keep_keys(layout.var / "secrets.json")
     except ConfigError as error:
         print("\n".join(error.problems), file=sys.stderr)

@@ -27,7 +27,9 @@ def examine(runtime: Runtime) -> list[Finding]:
     findings = [_public_url(runtime), _mode(runtime), *_providers(runtime)]
     for part, state in health.check(runtime).items():
         findings.append(Finding(part, state == "ok", state if state == "ok" else _advice(part)))
-    findings += [_redis_policy(runtime), _key_use(runtime)]
+    findings.append(_redis_policy(runtime))
+    if all(finding.well for finding in findings if finding.part == "database"):
+        findings.append(_key_use(runtime))
     return findings
 
 
@@ -97,7 +99,7 @@ def _key_use(runtime: Runtime) -> Finding:
 def _advice(part: str) -> str:
     return {
         "database": "not answering: check DATABASE_URL and run `flask db upgrade`",
-        "redis": "not answering: check REDIS_URL; syncing is slower without it, nothing is lost",
+        "redis": "not answering: check REDIS_URL; without it nothing is synced, nor lost",
         "keys": "KEY_RING does not open this database: bring back the keys it was made with",
         "worker": "no worker seen lately: start `flask worker`",
         "clock": "no clock seen lately: start `flask clock`",

@@ -20,10 +20,16 @@ def check(runtime: Runtime) -> dict[str, str]:
     """Give each part's state: `ok`, or what is wrong with it in a few words."""
     parts = {"database": _database(), "redis": _redis(runtime)}
     if parts["database"] != "ok":
-        return parts | {name: "unknown" for name in ("keys", *PROCESSES)}
-    parts["keys"] = keys(runtime)
+        return parts | dict.fromkeys(("keys", *PROCESSES), "unknown")
+    try:
+        parts["keys"] = keys(runtime)
+        beats = housekeeping.heartbeats()
+    except SQLAlchemyError:
+        # It answers but has no tables yet, or went away just now.
+        reading().rollback()
+        unknown = dict.fromkeys(("keys", *PROCESSES), "unknown")
+        return parts | unknown | {"database": "not migrated"}
     now = runtime.clock.now()
-    beats = housekeeping.heartbeats()
     for name in PROCESSES:
         seen = beats.get(name)
         alive = seen is not None and now - seen < housekeeping.ALIVE
@@ -60,6 +66,7 @@ def _database() -> str:
         session.execute(text("SELECT 1"))
         session.rollback()
     except SQLAlchemyError:
+        reading().rollback()
         return "not answering"
     return "ok"
 

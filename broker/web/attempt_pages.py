@@ -69,10 +69,12 @@ def form(
     """Show a provider's page: what is asked, and the way on."""
     handle, slug = attempt.handle, provider.slug
     app = as_app(attempt.application)
+    # Whatever is asked for, the account's own name and address come with it.
+    scope = f"{attempt.request.scope} read_account" if attempt.request else ""
     common: dict[str, Any] = {
         "provider_slug": slug,
         "provider_label": provider.label,
-        "permissions": sentences(attempt.request.scope if attempt.request else "", app.name, _),
+        "permissions": sentences(scope, app.name, _),
         "action_url": url_for("connect.go_on", handle=handle, slug=slug),
         "back_url": url_for("connect.choose", handle=handle),
         "cancel_url": url_for("connect.cancel", handle=handle),

@@ -45,7 +45,8 @@ def authorize() -> ResponseReturnValue:
     try:
         asked = runtime.oauth.parse_authorization(request.args)
     except BadClient as error:
-        return pages.problem(error.code, legal=legal())
+        code = "unknown_client" if error.code == "unknown_client" else "redirect_uri_mismatch"
+        return pages.problem(code, legal=legal())
     except AuthorizationError as error:
         return redirect(error.uri, 303)
     handle = attempts.begin(runtime, browser(), request=asked, profile_id=None)

@@ -27,6 +27,12 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+# What JSON answers call by its standard name has words of its own on pages.
+_WORDED = {
+    "temporarily_unavailable": "temporarily_down",
+    "too_many_requests": "rate_limited",
+    "server_error": "unexpected",
+}
 _TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains"
 
 
@@ -78,6 +84,7 @@ def csp_nonce() -> str:
 
 def error_page(code: str, status: int) -> ResponseReturnValue:
     """Show the page of an error that no view has dealt with."""
+    code = _WORDED.get(code, code)
     return pages.problem(code, status=status, facts={"reference": _reference()}, legal=legal())
 
 
