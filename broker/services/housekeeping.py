@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from broker.models import (
     AccessToken,
     AuthorizationCode,
     ConnectAttempt,
+    Diagnosis,
     Heartbeat,
+    LoginRefusal,
     RefreshToken,
     Subscription,
     reading,
@@ -26,6 +28,7 @@ EVERY = timedelta(hours=1)
 ATTEMPTS_KEPT = timedelta(days=1)
 SPENT_CODES_KEPT = timedelta(days=1)
 ROTATED_KEPT = timedelta(days=90)
+REFUSALS_KEPT = timedelta(days=1)
 ALIVE = timedelta(seconds=60)
 
 
@@ -37,7 +40,7 @@ def ensure(runtime: Runtime) -> None:
 
 
 def clean_up(runtime: Runtime, lease: Lease) -> None:
-    """Delete attempts, codes, tokens and subscriptions that nobody can use any more."""
+    """Delete what nobody can use any more: attempts, codes, tokens, counts, diagnoses."""
     now = runtime.clock.now()
     with transaction() as session:
         tasks.hold(session, lease, now)
@@ -47,6 +50,11 @@ def clean_up(runtime: Runtime, lease: Lease) -> None:
             delete(AccessToken).where(AccessToken.expires_at < now),
             delete(RefreshToken).where(RefreshToken.rotated_at < now - ROTATED_KEPT),
             delete(Subscription).where(Subscription.expires_at < now),
+            delete(Diagnosis).where(Diagnosis.expires_at < now),
+            delete(LoginRefusal).where(
+                LoginRefusal.window_at < now - REFUSALS_KEPT,
+                or_(LoginRefusal.paused_until.is_(None), LoginRefusal.paused_until < now),
+            ),
         ):
             session.execute(statement)
         tasks.finish(session, lease, now + EVERY)
