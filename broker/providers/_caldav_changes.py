@@ -267,8 +267,9 @@ class Reader:
         return fetched
 
     def _addresses(self) -> frozenset[str]:
-        username = self.dav.credential.username.lower()
-        return frozenset({username} if "@" in username else ())
+        credential = self.dav.credential
+        username = credential.username.lower()
+        return frozenset({*credential.addresses, *({username} if "@" in username else ())})
 
 
 def _batches(paths: list[str]) -> list[list[str]]:

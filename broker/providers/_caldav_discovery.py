@@ -36,7 +36,7 @@ class Home:
 
     url: str
     subject: str
-    email: str | None = None
+    addresses: tuple[str, ...] = ()
     display_name: str | None = None
 
 
@@ -105,7 +105,7 @@ class _Search:
         return Home(
             url=self._url(path),
             subject=self._subject(principal),
-            email=_email(found),
+            addresses=tuple(mail_addresses(found)),
             display_name=found.text(f"{DAV}displayname"),
         )
 
@@ -169,11 +169,11 @@ def _port(parts: SplitResult) -> int:
     return parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def _email(found: Resource) -> str | None:
-    """Give the preferred mail address, or the first (RFC 6638 section 2.4.1)."""
+def mail_addresses(found: Resource) -> list[str]:
+    """Give the person's mail addresses, the preferred one first (RFC 6638 section 2.4.1)."""
     addresses = found.props.get(f"{CALDAV}calendar-user-address-set")
     if addresses is None:
-        return None
+        return []
     hrefs = sorted(addresses.iter(f"{DAV}href"), key=lambda e: e.get("preferred") != "1")
     texts = ((href.text or "").strip() for href in hrefs)
-    return next((text[7:] for text in texts if text[:7].lower() == "mailto:"), None)
+    return [text[7:] for text in texts if text[:7].lower() == "mailto:" and "@" in text]

@@ -56,7 +56,8 @@ class CalDav:
         url = complete_address(login.url)
         typed = PasswordCredential(url, login.username.strip(), login.password)
         home = discover(Dav(self.http, self.clock, typed, self.provider_name))
-        credential = PasswordCredential(home.url, typed.username, typed.password)
+        own = tuple(address.lower() for address in home.addresses)
+        credential = PasswordCredential(home.url, typed.username, typed.password, own)
         try:
             calendars = self.client(credential).calendars()
         except AuthorizationLost as error:
@@ -68,7 +69,8 @@ class CalDav:
         return credential, self._account(home, typed.username)
 
     def _account(self, home: Home, username: str) -> RemoteAccount:
-        email = home.email or (username if "@" in username else None)
+        own = username if "@" in username else None
+        email = home.addresses[0] if home.addresses else own
         return RemoteAccount(
             subject=home.subject,
             service=self.provider_name,
