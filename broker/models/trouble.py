@@ -13,7 +13,7 @@ from broker.models.base import Base, UtcDateTime
 class LoginRefusal(Base):
     """Refused logins of one login, client address or application; names nobody.
 
-    *digest* is the keyed digest of whose they are. *count* holds the refusals since
+    *digest* is the keyed digest of whose they are. *refusals* counts those since
     *window_at* and the attempts now under way. *pauses* is how often it was paused lately;
     *paused_until* is None until the first time.
     """
@@ -21,7 +21,7 @@ class LoginRefusal(Base):
     __tablename__ = "login_refusals"
 
     digest: Mapped[bytes] = mapped_column(primary_key=True)
-    count: Mapped[int]
+    refusals: Mapped[int]
     window_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     pauses: Mapped[int]
     paused_until: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -112,4 +112,4 @@ def _values(wrapped: Wrapped) -> Iterator[tuple[Any, bytes]]:
     key = next(iter(wrapped.table.primary_key.columns))
     column = wrapped.table.c[wrapped.column]
     rows = reading().execute(select(key, column).where(column.is_not(None)))
-    yield from rows.yield_per(BATCH).tuples()
+    yield from rows.yield_per(BATCH)

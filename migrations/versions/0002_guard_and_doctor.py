@@ -13,7 +13,7 @@ def upgrade() -> None:
     op.create_table(
         "login_refusals",
         sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("refusals", sa.Integer(), nullable=False),
         sa.Column("window_at", UtcDateTime(), nullable=False),
         sa.Column("pauses", sa.Integer(), nullable=False),
         sa.Column("paused_until", UtcDateTime(), nullable=True),
