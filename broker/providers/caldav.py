@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from broker.clock import Clock
 from broker.domain import (
@@ -24,9 +25,11 @@ from broker.errors import (
 )
 from broker.http import Http
 from broker.providers._caldav import Dav, path_of_url, propfind
+from broker.providers._caldav_address import read_typed
 from broker.providers._caldav_calendars import PROPERTIES, read_calendars
 from broker.providers._caldav_changes import Reader
-from broker.providers._caldav_discovery import Home, complete_address, discover
+from broker.providers._caldav_discovery import Home, discover
+from broker.providers._caldav_dns import Dns, Records
 
 
 class CalDav:
@@ -37,9 +40,10 @@ class CalDav:
     provider_name = "caldav"
     window_bound = True
 
-    def __init__(self, http: Http, clock: Clock) -> None:
+    def __init__(self, http: Http, clock: Clock, records: Records | None = None) -> None:
         self.http = http
         self.clock = clock
+        self.records = records or Dns()
 
     def client(self, credential: Credential) -> CalDavClient:
         """Give the view of one credential."""
@@ -50,14 +54,17 @@ class CalDav:
     def verify(self, login: Login) -> tuple[PasswordCredential, RemoteAccount]:
         """Find the person's calendars and prove the login; one refusal ends the attempt.
 
-        Raises LoginRejected, AddressRefused, UserError (`not_caldav`, `no_calendars`), or a
+        Raises LoginRejected, AddressRefused, UserError (`not_caldav`, `not_https`, `no_calendars`,
+        `use_...` for a service that has its own way), or a
         ProviderError that names the step.
         """
-        url = complete_address(login.url)
-        typed = PasswordCredential(url, login.username.strip(), login.password)
-        home = discover(Dav(self.http, self.clock, typed, self.provider_name))
+        typed = read_typed(login.url)
+        asking = PasswordCredential(
+            typed.url, login.username.strip() or typed.email, login.password
+        )
+        home = discover(Dav(self.http, self.clock, asking, self.provider_name), typed, self.records)
         own = tuple(address.lower() for address in home.addresses)
-        credential = PasswordCredential(home.url, typed.username, typed.password, own)
+        credential = replace(asking, url=home.url, addresses=own)
         try:
             calendars = self.client(credential).calendars()
         except AuthorizationLost as error:
@@ -66,7 +73,7 @@ class CalDav:
             raise UserError("not_caldav") from error
         if not calendars:
             raise UserError("no_calendars")
-        return credential, self._account(home, typed.username)
+        return credential, self._account(home, asking.username)
 
     def _account(self, home: Home, username: str) -> RemoteAccount:
         own = username if "@" in username else None
