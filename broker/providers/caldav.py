@@ -9,10 +9,12 @@ from broker.clock import Clock
 from broker.domain import (
     Changes,
     Credential,
+    EventDraft,
     Login,
     PasswordCredential,
     RemoteAccount,
     RemoteCalendar,
+    RemoteEvent,
     Window,
 )
 from broker.errors import (
@@ -24,6 +26,7 @@ from broker.errors import (
     UserError,
 )
 from broker.http import Http
+from broker.providers import _caldav_writes
 from broker.providers._caldav import Dav, path_of_url, propfind
 from broker.providers._caldav_address import read_typed
 from broker.providers._caldav_calendars import PROPERTIES, read_calendars
@@ -112,3 +115,11 @@ class CalDavClient:
         An unchanged calendar costs one request.
         """
         return Reader(self.dav, calendar_id, window).changes(cursor)
+
+    def save(self, calendar_id: str, event: EventDraft, *, etag: str | None) -> RemoteEvent:
+        """Create an event, or change the one that still has *etag*. See `EventWriter`."""
+        return _caldav_writes.save(self.dav, calendar_id, event, etag)
+
+    def delete(self, calendar_id: str, remote_id: str, *, etag: str | None) -> None:
+        """Delete an event that still has *etag*. See `EventWriter`."""
+        _caldav_writes.delete(self.dav, remote_id, etag)
