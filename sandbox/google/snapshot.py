@@ -45,7 +45,9 @@ class Snapshot:
         An unreadable file is set aside as `.broken`, never overwritten.
         """
         try:
-            self._store.world = msgspec.json.decode(self._path.read_bytes(), type=type(self._store.world))
+            self._store.world = msgspec.json.decode(
+                self._path.read_bytes(), type=type(self._store.world)
+            )
         except FileNotFoundError:
             return False
         except msgspec.MsgspecError:
@@ -73,7 +75,9 @@ class Snapshot:
     def _changed(self, touched: set[str]) -> None:
         self._dirty.set()
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name=f"keeps-{self._path.stem}", daemon=True)
+            self._thread = threading.Thread(
+                target=self._run, name=f"keeps-{self._path.stem}", daemon=True
+            )
             self._thread.start()
 
     def _run(self) -> None:

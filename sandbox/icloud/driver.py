@@ -74,7 +74,9 @@ class Device:
     def propfind(self, path: str, *names: str, depth: int = 0) -> TestResponse:
         """Ask for properties by prefixed name: `d:`, `c:`, `cs:`, `a:`."""
         props = "".join(f"<{name}/>" for name in names)
-        return self.send("PROPFIND", path, document("d:propfind", f"<d:prop>{props}</d:prop>"), depth)
+        return self.send(
+            "PROPFIND", path, document("d:propfind", f"<d:prop>{props}</d:prop>"), depth
+        )
 
     def listing(self, path: str, *names: str) -> list[Reading]:
         """Return the rows of a PROPFIND with Depth 1."""
