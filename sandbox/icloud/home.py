@@ -74,7 +74,7 @@ def _calendar_page(handle: PersonHandle, segment: str, problem: str = "") -> str
     shown = [row for row in handle.calendars() if row[2].kind == "VEVENT"]
     segment, entry, calendar = next((row for row in shown if row[0] == segment), shown[0])
     with state().lock:
-        rows = sorted(_rows(calendar), key=lambda row: str(row["start"]))
+        rows = list(_rows(calendar))
     tomorrow = state().now().astimezone(ZoneInfo(calendar.time_zone)).date() + _DAY
     return render_template(
         "icloud_home.html",
@@ -83,7 +83,7 @@ def _calendar_page(handle: PersonHandle, segment: str, problem: str = "") -> str
         segment=segment,
         calendar=calendar,
         writable=entry.access != "read",
-        rows=rows[:_MOST_SHOWN],
+        rows=rows,
         tomorrow=tomorrow.isoformat(),
         problem=problem,
     )
@@ -93,7 +93,8 @@ def _rows(calendar: Calendar) -> Iterator[dict[str, Any]]:
     """Yield what can be read and has an occurrence from last week to two months ahead."""
     now = state().now()
     low_s, high_s = (int(at.timestamp()) for at in (now - _BACK, now + _AHEAD))
-    for stored in in_range(calendar, "VEVENT", low_s, high_s):
+    found = sorted(in_range(calendar, "VEVENT", low_s, high_s), key=lambda one: one.start_s)
+    for stored in found[:_MOST_SHOWN]:
         with contextlib.suppress(ValueError):
             yield _row(calendar, stored)
 
