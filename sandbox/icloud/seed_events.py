@@ -52,7 +52,6 @@ def _single(key: str, zone: str, *lines: str, prodid: str = IOS) -> Objects:
 def home(today: date) -> Objects:
     """Ada's own calendar."""
     library, run = today + timedelta(days=2), today + timedelta(days=1)
-    oma = "1B2C7D50-geburtstag"
     return {
         **_single(
             "library",
@@ -86,23 +85,17 @@ def home(today: date) -> Objects:
             *_between(today + timedelta(days=4), "1830", "2000"),
             summary("פגישה עם רות"),
         ),
-        "Geburtstag Oma (alt).ics": wrap(
-            event(
-                oma,
-                *days(
-                    today.replace(year=today.year - 80, day=min(today.day, 28)), _birthday(today)
-                ),
-                "RRULE:FREQ=YEARLY",
-                summary("Geburtstag Oma"),
-                "TRANSP:TRANSPARENT",
-            )
-        ),
+        **_birthday(today),
         **_custom_zone(today),
     }
 
 
-def _birthday(today: date) -> date:
-    return today.replace(year=today.year - 80, day=min(today.day, 28))
+def _birthday(today: date) -> Objects:
+    """A series that is older than the epoch, in a file whose name needs encoding."""
+    born = today.replace(year=today.year - 80, day=min(today.day, 28))
+    lines = (*days(born, born), "RRULE:FREQ=YEARLY", summary("Geburtstag Oma"))
+    made = event("1B2C7D50-geburtstag", *lines, "TRANSP:TRANSPARENT")
+    return {"Geburtstag Oma (alt).ics": wrap(made)}
 
 
 def _custom_zone(today: date) -> Objects:
