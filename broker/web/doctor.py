@@ -50,9 +50,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """The steps of an attempt that failed; *summary* names the one that did."""
+    """The steps of an attempt that failed; *summary* names the one that did.
+
+    *is_open* when the list says more than the reason does: a refused login needs no list.
+    """
 
     summary: str
+    is_open: bool
     lines: tuple[Line, ...]
 
 
@@ -69,7 +73,8 @@ def checkup(diagnosis: Diagnosis | None) -> Checkup | None:
         "total": len(findings),
         "step": _(STEPS[findings[failed].step]),
     }
-    return Checkup(summary, tuple(_lines(findings)))
+    is_open = findings[failed].step is not StepName.LOGIN
+    return Checkup(summary, is_open, tuple(_lines(findings)))
 
 
 def facts(diagnosis: Diagnosis, reason: str | None) -> dict[str, str]:

@@ -232,6 +232,7 @@ def _facts(
     reason = known_code(code) if code else ""
     found = {"code": reason, **(facts or {})}
     if diagnosis is not None:
-        found |= doctor.facts(diagnosis, reason)
+        own = doctor.facts(diagnosis, reason)
+        found = own | found | own
     shown = [(_(FACT_LABELS.get(name, name)), value) for name, value in found.items() if value]
     return shown + (doctor.steps_for_it(diagnosis) if diagnosis is not None else [])

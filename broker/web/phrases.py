@@ -75,7 +75,7 @@ _BY_SLUG = {
         next_step=N_("We sign in to iCloud once to find your calendars. It takes a few seconds."),
         button=N_("Connect calendar"),
         busy=N_("Asking iCloud for your calendars…"),
-        lead=N_("Apple wants a password made for this only. Your normal one stays with you."),
+        lead=N_("Apple wants a password made just for this. Your normal one stays with you."),
     ),
     "caldav": Phrases(
         label=N_("Other calendar (CalDAV)"),

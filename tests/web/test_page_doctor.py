@@ -48,7 +48,8 @@ def test_the_step_that_failed_is_named_and_the_others_say_how_they_went(
 
     number = list(StepName).index(failed)
     summary = f"Stopped at step {number + 1} of 7: {doctor.STEPS[failed]}"
-    assert f"<summary>{summary}</summary>" in page
+    is_open = "" if failed is StepName.LOGIN else " open"
+    assert re.search(rf'<details class="steps"{is_open}>\s*<summary>{summary}</summary>', page)
     assert steps_of(page) == [
         *[("ok", "done")] * number,
         ("failed", "failed"),
@@ -87,7 +88,7 @@ def test_there_is_a_text_to_hand_on(request_context: None) -> None:
         "Calendars": "not tried",
     }
     assert "For your provider or IT department" in page
-    assert next(iter(facts)) == "Code"
+    assert list(facts)[:4] == ["Code", "Reason", "Time", "Calendar service"]
     assert 'data-copy="facts"' in page
 
 
