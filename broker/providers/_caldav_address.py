@@ -47,7 +47,7 @@ def complete_address(typed: str) -> str:
         host = parts.hostname
     except ValueError as error:
         raise AddressRefused("address_malformed") from error
-    if not host or parts.scheme.lower() not in {"https", "http"}:
+    if not host or not text.isprintable() or parts.scheme.lower() not in {"https", "http"}:
         raise AddressRefused("address_malformed")
     return urlunsplit((parts.scheme.lower(), parts.netloc, parts.path or "/", "", ""))
 
