@@ -63,7 +63,8 @@ class Component:
 
     def first(self, name: str) -> Line | None:
         """Give the first line of a name."""
-        return next(iter(self.lines.get(name, ())), None)
+        held = self.lines.get(name)
+        return held[0] if held else None
 
     def every(self, name: str) -> list[Line]:
         """Give all lines of a name."""
