@@ -6,6 +6,7 @@ import logging
 
 from flask import Blueprint, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
 
 from broker.errors import AttemptOver, BrokerError, UserError
 from broker.ids import new_secret
@@ -34,6 +35,7 @@ def blueprint() -> Blueprint:
     views.get("/connect/<handle>/<slug>")(show)
     views.post("/connect/<handle>/<slug>")(go_on)
     views.errorhandler(AttemptOver)(attempt_pages.over)
+    views.errorhandler(CSRFError)(renew)
     return views
 
 
@@ -131,6 +133,25 @@ def callback(slug: str) -> ResponseReturnValue:
         return attempt_pages.failed(attempt, provider, error)
 
 
+def renew(_error: CSRFError) -> ResponseReturnValue:
+    """Show a page anew whose form came with an old token, or with one of another browser.
+
+    Nothing that was sent is acted on; what was typed is kept, the password excepted.
+    """
+    places = request.view_args or {}
+    try:
+        attempt = _attempt(places["handle"])
+        provider = _offered(attempt, places.get("slug", ""))
+        if provider is not None:
+            typed = isinstance(provider, PasswordProvider)
+            form = attempt_pages.password_form(provider.slug) if typed else None
+            return attempt_pages.form(attempt, provider, form=form, notice="page_renewed")
+    except AttemptOver as error:
+        return attempt_pages.over(error)
+    again = url_for("connect.choose", handle=attempt.handle)
+    return pages.problem("page_expired", retry_url=again, legal=legal())
+
+
 def browser() -> str:
     """Give what binds this browser to its attempts; made on first need, kept in the session."""
     if "browser" not in session:
@@ -142,8 +163,7 @@ def _prove_password(attempt: Attempt, provider: PasswordProvider) -> ResponseRet
     runtime = current_runtime()
     form = attempt_pages.password_form(provider.slug)
     if not form.validate_on_submit():
-        notice = "page_expired" if "csrf_token" in form.errors else None
-        return attempt_pages.form(attempt, provider, form=form, notice=notice)
+        return attempt_pages.form(attempt, provider, form=form)
     proved, diagnosis, error = connection_doctor.prove(
         runtime,
         provider.slug,

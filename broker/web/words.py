@@ -48,6 +48,13 @@ _ATTEMPTS = {
         N_("Open the page again"),
         Press.RETRY,
     ),
+    "page_renewed": Words(
+        N_("This page was open for too long"),
+        N_("For your safety we no longer accept what was sent from it. Nothing was connected."),
+        N_("This is a fresh page. Press the button once more; a password has to be typed again."),
+        N_("Try again"),
+        Press.RETRY,
+    ),
     "provider_not_offered": Words(
         N_("That calendar is not on offer here"),
         N_("The link asks for a calendar service that cannot be connected in this place."),

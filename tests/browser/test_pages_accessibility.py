@@ -247,7 +247,7 @@ def test_everything_works_without_scripts(site: str, browser: Browser) -> None:
         assert page.get_by_label("Server address or e-mail").input_value() == "dav.example"
 
         page.get_by_text("Where do I find these?").click()
-        assert page.get_by_text("make an app password").is_visible()
+        assert page.get_by_text("want an app password here").is_visible()
         page.get_by_role("button", name="Back to Acme Scheduling").click()
         assert page.text_content("body") == "cancelled"
 

@@ -160,6 +160,9 @@ def test_steps_are_told_in_the_persons_language(locale: str) -> None:
         "redirect_refused",
         "paused_after_refusals",
         "calendar_off",
+        "use_icloud",
+        "use_google",
+        "use_microsoft",
     ],
 )
 def test_there_are_words_for_every_reason_of_a_typed_login(code: str) -> None:
