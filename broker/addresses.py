@@ -167,6 +167,8 @@ def _connect(connection: HTTPConnection, policy: AddressPolicy) -> socket.socket
         addresses = policy.addresses(host, port)
     except (socket.gaierror, UnicodeError) as error:
         raise NameResolutionError(host, connection, socket.gaierror()) from error
+    if not addresses:
+        raise NameResolutionError(host, connection, socket.gaierror())
     timeout = connection.timeout if isinstance(connection.timeout, int | float) else None
     failure: OSError | None = None
     for address in addresses:

@@ -17,7 +17,15 @@ from broker import worker
 from broker.errors import BrokerError, ConfigError, InvalidFields, NotFound, SealBroken
 from broker.ids import new_key
 from broker.oauth_server.scopes import KNOWN
-from broker.services import applications, doctor, health, housekeeping, keys, status
+from broker.services import (
+    applications,
+    connection_doctor,
+    doctor,
+    health,
+    housekeeping,
+    keys,
+    status,
+)
 from broker.services.runtime import current_runtime
 from broker.supervisor import Child, Supervisor
 
@@ -37,6 +45,7 @@ def register_commands(app: Flask) -> None:
         secret_retire,
         redirect_add,
         doctor_command,
+        diagnosis,
         sync_status,
         clock,
         worker_command,
@@ -133,6 +142,21 @@ def doctor_command() -> None:
         click.echo(f"{'ok  ' if finding.well else 'BAD '} {finding.part}: {finding.text}")
     if not all(finding.well for finding in findings):
         sys.exit(1)
+
+
+@click.command("diagnosis")
+@click.argument("code")
+@with_appcontext
+def diagnosis(code: str) -> None:
+    """Show what the connection doctor found, by the code on a person's page."""
+    found = connection_doctor.find(current_runtime(), code)
+    if found is None:
+        raise click.ClickException("no such code, or it is older than 30 days")
+    click.echo(f"{found.code}  {found.at:%Y-%m-%d %H:%M:%SZ}  {found.provider}")
+    click.echo(f"outcome    {found.reason or 'connected'}")
+    for item in found.findings:
+        spent = f"{item.milliseconds} ms" if item.milliseconds else ""
+        click.echo(f"{item.step:<10} {item.state:<12} {item.host} {spent}".rstrip())
 
 
 @click.command("sync-status")

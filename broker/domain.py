@@ -111,6 +111,28 @@ class RemoteEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
+class EventDraft:
+    """An event to write, as an application has it.
+
+    *uid* is safe in an address and new in the whole account. *start* and *end* are aware; for
+    an all-day event they are midnight UTC of the first day and of the day after the last.
+    *tzid* is the IANA zone that they are shown in, None for UTC. *remote_id* is where the
+    event is; None for one that we named ourselves, or that is new.
+    """
+
+    uid: str
+    summary: str
+    start: datetime
+    end: datetime
+    description: str = ""
+    location: str | None = None
+    all_day: bool = False
+    tzid: str | None = None
+    transparent: bool = False
+    remote_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteCalendar:
     """One calendar of a login.
 
@@ -185,11 +207,15 @@ class OAuthCredential:
 
 @dataclass(frozen=True, slots=True)
 class PasswordCredential:
-    """A user name and password, and the address they were proved at."""
+    """A user name and password, and the address they were proved at.
+
+    *addresses* are the person's own mail addresses there, in lower case, where the service told.
+    """
 
     url: str
     username: str
     password: str = field(repr=False)
+    addresses: tuple[str, ...] = ()
 
 
 Credential = OAuthCredential | PasswordCredential
@@ -197,7 +223,11 @@ Credential = OAuthCredential | PasswordCredential
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """What a person typed into a credential form."""
+    """What a person typed into a credential form.
+
+    *url* is an address, a host or a mail address, and empty where the service has one address.
+    *username* may be empty when *url* is a mail address, which is then the user name.
+    """
 
     url: str
     username: str

@@ -21,12 +21,12 @@ from urllib.parse import urljoin, urlsplit
 import msgspec
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
-from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
-from urllib3.exceptions import ProtocolError as BrokenTransfer
+from urllib3.exceptions import HTTPError
 
 from broker.addresses import AddressPolicy, GuardedAdapter
 from broker.clock import Clock
 from broker.errors import AddressRefused, ProtocolError, ProviderUnavailable
+from broker.transport_failures import name_of
 
 log = logging.getLogger(__name__)
 
@@ -84,12 +84,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of the trace: what was tried where, and how it ended. Carries no secret."""
+    """One line of the trace: what was tried where, and how it ended. Carries no secret.
+
+    *outcome* is the status of the answer, or the name of what went wrong. *secure* is False
+    for plain http.
+    """
 
     operation: str
     host: str
     outcome: str
     milliseconds: int
+    secure: bool = True
 
 
 class Http:
@@ -199,7 +204,8 @@ class Http:
         except AddressRefused:
             raise
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
-            raise ProviderUnavailable(call.provider, call.operation, detail=_kind(error)) from None
+            detail = name_of(error)
+            raise ProviderUnavailable(call.provider, call.operation, detail=detail) from None
         return Answer(response.status_code, response.headers, body, url)
 
     def _chunks(self, call: Call, response: requests.Response, started: float) -> Iterator[bytes]:
@@ -218,13 +224,13 @@ class Http:
 
     def _note(self, call: Call, outcome: str, started: float) -> None:
         spent_ms = round((self.clock.monotonic() - started) * 1000)
-        host = urlsplit(call.url).hostname or ""
         log.debug(
             "called provider",
             extra={"provider": call.provider, "operation": call.operation, "ms": spent_ms},
         )
         if self.trace is not None:
-            self.trace.append(Step(call.operation, host, outcome, spent_ms))
+            scheme, host = _place(call.url)
+            self.trace.append(Step(call.operation, host, outcome, spent_ms, scheme != "http"))
 
 
 def same_origin(from_url: str, to_url: str) -> bool:
@@ -241,18 +247,13 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
-def _kind(error: Exception) -> str:
-    """Name a transport failure without quoting it: messages hold addresses and queries."""
-    kinds: tuple[tuple[type[Exception], str], ...] = (
-        (requests.exceptions.SSLError, "certificate not trusted"),
-        (requests.exceptions.ConnectTimeout, "no connection in time"),
-        (requests.exceptions.Timeout, "no answer in time"),
-        (requests.exceptions.ChunkedEncodingError, "connection lost"),
-        (ReadTimeoutError, "no answer in time"),
-        (BrokenTransfer, "connection lost"),
-        (DecodeError, "body damaged"),
-    )
-    return next((name for kind, name in kinds if isinstance(error, kind)), "no connection")
+def _place(url: str) -> tuple[str, str]:
+    """Give scheme and host for the trace; empty for an address that cannot be read."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname or ""
+    except ValueError:
+        return "", ""
 
 
 class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignore[name-defined,misc]

@@ -41,6 +41,13 @@ def new_uuid() -> str:
     return str(uuid.uuid4())
 
 
+def new_support_code() -> str:
+    """Make a code such as `K7Q2-9F3M` to read out on the telephone: 39 random bits."""
+    alphabet = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+    drawn = "".join(secrets.choice(alphabet) for _ in range(8))
+    return f"{drawn[:4]}-{drawn[4:]}"
+
+
 def new_key() -> bytes:
     """Make a 256-bit key."""
     return secrets.token_bytes(32)

@@ -86,6 +86,7 @@ def broker_environment(
         "REDIS_URL": redis_url,
         "ALLOWED_HOSTS": f"{HOST} localhost",
         "POLL_SECONDS": str(LOCAL_POLL_S),
+        "APPLE_CALDAV_URL": f"{layout.sandbox_url}/icloud/",
         **keys,
     }
     if not env.get("GOOGLE_CLIENT_ID"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,9 @@ GOOGLE_ENDPOINTS = {
     "calendar": "https://www.googleapis.com/calendar/v3",
 }
 _USUAL_PORTS = {"https": 443, "http": 80}
+ICLOUD = "https://caldav.icloud.com"
+ICLOUD_HOSTS = re.compile(r"(?:p[0-9]{1,3}-)?caldav\.icloud\.com")
+CHINA_HOSTS = re.compile(r"(?:p[0-9]{1,3}-)?caldav\.icloud\.com\.cn")
 _MAKE_KEYS = "run `flask keys new` and copy what it prints"
 
 
@@ -30,6 +34,38 @@ class GoogleSettings:
     client_id: str
     client_secret: str = field(repr=False)
     endpoints: Mapping[str, str] = field(default_factory=lambda: dict(GOOGLE_ENDPOINTS))
+
+
+@dataclass(frozen=True, slots=True)
+class AppleSettings:
+    """Where iCloud is, and which hosts may be told an app-specific password.
+
+    *hosts* is matched against the whole host name. China's hosts are among them only when
+    *caldav_url* names them, because another company runs them. *check_password_shape* keeps
+    ordinary Apple passwords from being sent.
+    """
+
+    caldav_url: str = ICLOUD
+    hosts: re.Pattern[str] = ICLOUD_HOSTS
+    check_password_shape: bool = True
+
+    def trusts(self, url: str) -> bool:
+        """Tell whether *url* may be told the password: host, scheme and port are exactly ours."""
+        try:
+            ours, theirs = urlsplit(self.caldav_url), urlsplit(url)
+            ports = ours.port, theirs.port
+        except ValueError:
+            return False
+        host = theirs.hostname or ""
+        if theirs.username is not None or "\\" in url or not host:
+            return False
+        if theirs.scheme == "https" and ports[1] in {None, 443}:
+            rule = CHINA_HOSTS if CHINA_HOSTS.fullmatch(ours.hostname or "") else self.hosts
+            if rule.fullmatch(host):
+                return True
+        if is_loopback(ours.hostname):
+            return theirs.scheme == ours.scheme and is_loopback(host)
+        return (theirs.scheme, host, ports[1]) == (ours.scheme, ours.hostname, ports[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +86,7 @@ class Settings:
     key_ring: Mapping[str, bytes] = field(repr=False)
     local: bool = False
     google: GoogleSettings | None = None
+    apple: AppleSettings = AppleSettings()
     allowed_hosts: tuple[str, ...] = ()
     egress_proxy_url: str | None = field(default=None, repr=False)
     extra_ca_file: Path | None = None
@@ -85,6 +122,7 @@ class Settings:
             key_ring=reader.ring("KEY_RING"),
             local=local,
             google=reader.google(),
+            apple=reader.apple(local=local),
             allowed_hosts=tuple(env.get("ALLOWED_HOSTS", "").replace(",", " ").split()),
             egress_proxy_url=env.get("EGRESS_PROXY_URL") or None,
             extra_ca_file=reader.file("EXTRA_CA_FILE"),
@@ -219,3 +257,18 @@ class _Reader:
             for name, url in GOOGLE_ENDPOINTS.items()
         }
         return GoogleSettings(client_id, client_secret, endpoints)
+
+    def apple(self, *, local: bool) -> AppleSettings:
+        checks = self.env.get("APPLE_PASSWORD_SHAPE", "").strip() != "0"
+        url = self.env.get("APPLE_CALDAV_URL", "").strip() or ICLOUD
+        try:
+            parts = urlsplit(url)
+            fits = parts.port is None or parts.port > 0
+        except ValueError:
+            parts, fits = urlsplit(""), False
+        here = local and is_loopback(parts.hostname)
+        if not fits or not parts.hostname or parts.username is not None:
+            self.problems.append("APPLE_CALDAV_URL is not an address")
+        elif parts.scheme != "https" and not here:
+            self.problems.append("APPLE_CALDAV_URL must begin with https://")
+        return AppleSettings(url, check_password_shape=checks)

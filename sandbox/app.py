@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,8 @@ import requests
 from flask import Flask, Response, abort, request
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from sandbox import google, home, partner
+from sandbox import google, home, icloud, partner
+from sandbox.icloud.seed import PASSWORD
 from sandbox.partner.broker import Broker
 from sandbox.partner.store import Store
 from sandbox.scenarios import Scenarios, StandIn
@@ -39,14 +41,23 @@ def create_app(config: Config, *, http: requests.Session | None = None) -> WSGIA
     """Put the sandbox together; *http* replaces the wire to the broker."""
     config.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     google_app = google.create_app(state_file=config.folder / "google.json")
-    site = create_site(config, google_app, http=http)
-    return DispatcherMiddleware(site.wsgi_app, {"/google": google_app.wsgi_app})
+    icloud_app = icloud.create_app(state_file=config.folder / "icloud.json")
+    site = create_site(config, google_app, icloud_app, http=http)
+    mounted: dict[str, WSGIApplication] = {
+        "/google": google_app.wsgi_app,
+        "/icloud": icloud_app.wsgi_app,
+    }
+    return DispatcherMiddleware(site.wsgi_app, mounted)
 
 
 def create_site(
-    config: Config, google_app: Flask, *, http: requests.Session | None = None
+    config: Config,
+    google_app: Flask,
+    icloud_app: Flask | None = None,
+    *,
+    http: requests.Session | None = None,
 ) -> Flask:
-    """Make what is at /: the partner application and the switches."""
+    """Make what is at /: the partner application and the switches of the stand-ins given."""
     store = Store(config.folder / "partner.json")
     site = Flask("sandbox", root_path=str(Path(__file__).parent))
     site.config.update(
@@ -59,20 +70,11 @@ def create_site(
         # A page elsewhere that points its own name at 127.0.0.1 gets nothing.
         TRUSTED_HOSTS=["127.0.0.1", "localhost"],
     )
-    world = google_app.extensions["google"].world
+    stand_ins = [_stand_in("google", "Google", google_app, google.FAULTS, "sandbox")]
+    if icloud_app is not None:
+        stand_ins.append(_stand_in("icloud", "iCloud", icloud_app, icloud.FAULTS, PASSWORD))
     site.extensions |= {
-        "google_app": google_app,
-        "scenarios": Scenarios(
-            [
-                StandIn(
-                    "google",
-                    "Google",
-                    google_app.extensions["faults"],
-                    google.FAULTS,
-                    lambda: sorted(world.people),
-                )
-            ]
-        ),
+        "scenarios": Scenarios(stand_ins),
         "partner_store": store,
         "partner_broker": Broker(config.broker_url, config.client_id, config.client_secret, http),
     }
@@ -82,6 +84,14 @@ def create_site(
     site.after_request(_protect)
     site.add_url_rule("/health", "health", lambda: {"status": "ok"})
     return site
+
+
+def _stand_in(
+    name: str, label: str, app: Flask, catalogue: Mapping[str, str], password: str
+) -> StandIn:
+    world = app.extensions[name].world
+    switches = app.extensions["faults"]
+    return StandIn(name, label, switches, catalogue, lambda: sorted(world.people), password, app)
 
 
 def _same_origin() -> None:

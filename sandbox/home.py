@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from flask import Blueprint, Flask, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from .scenarios import Refused, Scenarios
@@ -61,13 +61,14 @@ def switch_off_by_form() -> Response:
 
 @blueprint.post("/sandbox/seed")
 def seed() -> Response | tuple[str, int]:
-    """Add events to a person's calendar at Google, as `POST /google/seed` does with JSON."""
-    google = cast(Flask, current_app.extensions["google_app"])
-    count = request.form.get("events", "")
-    answer = google.test_client().post(
+    """Add events to a person's calendar, as `POST /google/seed` and the like do with JSON."""
+    person, count = request.form.get("person", ""), request.form.get("events", "")
+    stand_ins = _scenarios().stand_ins
+    where = next((s for s in stand_ins.values() if person in s.people()), stand_ins["google"])
+    answer = where.app.test_client().post(
         "/seed",
         json={
-            "person": request.form.get("person", ""),
+            "person": person,
             "events": int(count) if count.isdecimal() else None,
         },
     )

@@ -6,8 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-# What some faults take besides: how long `slow` drips, which calendar is gone.
-_PARAMETERS: dict[str, type | tuple[type, ...]] = {"seconds": (int, float), "calendar": str}
+from flask import Flask
+
+# What some faults take besides: how long `slow` drips, which calendar is gone, which of its
+# styles a refusal has, how many requests pass first.
+_PARAMETERS: dict[str, type | tuple[type, ...]] = {
+    "seconds": (int, float),
+    "calendar": str,
+    "style": str,
+    "after": int,
+}
 _KEYS = ("provider", "person", "fault", "times", *_PARAMETERS)
 MOST_TIMES = 10_000
 
@@ -30,13 +38,18 @@ class Switches(Protocol):
 
 @dataclass(frozen=True)
 class StandIn:
-    """A provider in the sandbox: *catalogue* says what each of its faults does."""
+    """A provider in the sandbox: *catalogue* says what each of its faults does.
+
+    *password* opens everybody's account; *app* is the stand-in itself.
+    """
 
     name: str
     label: str
     switches: Switches
     catalogue: Mapping[str, str]
     people: Callable[[], Sequence[str]]
+    password: str
+    app: Flask
 
 
 class Refused(ValueError):
@@ -100,5 +113,8 @@ def _parameters(wanted: Mapping[str, Any]) -> dict[str, Any]:
     given = {name: wanted[name] for name in _PARAMETERS if wanted.get(name) is not None}
     for name, value in given.items():
         if isinstance(value, bool) or not isinstance(value, _PARAMETERS[name]):
-            raise Refused("seconds must be a number and calendar the id of a calendar")
+            raise Refused(
+                "seconds must be a number, calendar the id of a calendar, style a word and "
+                "after a whole number"
+            )
     return given

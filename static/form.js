@@ -48,15 +48,29 @@
       return;
     }
     document.querySelectorAll("[data-copy]").forEach(function (button) {
-      var rows = document.getElementById(button.dataset.copy).querySelectorAll("div");
+      var rows = document.getElementById(button.dataset.copy).querySelectorAll("p, dl > div");
       button.hidden = false;
       button.addEventListener("click", function () {
         var lines = Array.from(rows, function (row) {
-          return row.querySelector("dt").textContent + ": " + row.querySelector("dd").textContent;
+          var label = row.querySelector("dt");
+          var value = row.querySelector("dd");
+          return label ? label.textContent + ": " + value.textContent : row.textContent;
         });
         navigator.clipboard.writeText(lines.join("\n")).then(function () {
           button.textContent = button.dataset.done;
         });
+      });
+    });
+  }
+
+  // An app-specific password has 16 letters; hyphens and blanks are taken care of later.
+  function warnOfOtherPasswords() {
+    document.querySelectorAll("[data-warns-of]").forEach(function (warning) {
+      var field = document.getElementById(warning.dataset.warnsOf);
+      field.addEventListener("change", function () {
+        var letters = field.value.normalize("NFKC").replace(/[\s\p{Pd}\u2212\p{Cf}]/gu, "");
+        var looksRight = letters === "" || /^[a-z]{16}$/i.test(letters);
+        warning.textContent = looksRight ? "" : warning.dataset.text;
       });
     });
   }
@@ -71,5 +85,6 @@
   showPasswordButtons();
   busyButtons();
   copyButtons();
+  warnOfOtherPasswords();
   focusFirstError();
 })();

@@ -8,6 +8,7 @@ from broker.models.calendar import Calendar, Event, Occurrence
 from broker.models.connection import Connection, Revocation, Subscription
 from broker.models.oauth import AccessToken, AuthorizationCode, ConnectAttempt, Grant, RefreshToken
 from broker.models.task import Heartbeat, Task
+from broker.models.trouble import Diagnosis, LoginRefusal
 
 __all__ = [
     "AccessToken",
@@ -20,10 +21,12 @@ __all__ = [
     "Calendar",
     "ConnectAttempt",
     "Connection",
+    "Diagnosis",
     "Event",
     "Grant",
     "Heartbeat",
     "KeyCanary",
+    "LoginRefusal",
     "Occurrence",
     "Profile",
     "RedirectUri",

@@ -21,7 +21,8 @@ class Calendar(Base):
     *synced_through* is when the last complete pass began: the copy is no older.
     *held_back_at* is set while a pass that wants to delete much waits to be asked again.
     *rolled_to* is the end of the window that occurrences are materialised for.
-    *push_refused* remembers that the provider has no push for this calendar.
+    *push_refused* remembers that the provider has no push for this calendar. *quiet_passes*
+    counts the passes since one that found something new.
     """
 
     __tablename__ = "calendars"
@@ -48,6 +49,7 @@ class Calendar(Base):
     full_read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     rolled_to: Mapped[datetime | None] = mapped_column(UtcDateTime)
     push_refused: Mapped[bool] = mapped_column(default=False)
+    quiet_passes: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class Event(Base):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from broker.clock import Clock
 from broker.http import Http
+from broker.providers.apple import Apple
 from broker.providers.base import Provider
 from broker.providers.caldav import CalDav
 from broker.providers.google import Google
@@ -15,6 +16,7 @@ Maker = Callable[[Http, Clock, Settings], Provider | None]
 
 REGISTRY: dict[str, Maker] = {
     "google": lambda http, clock, s: Google(http, clock, s.google) if s.google else None,
+    "apple": lambda http, clock, s: Apple(http, clock, s.apple),
     "caldav": lambda http, clock, s: CalDav(http, clock),
 }
 

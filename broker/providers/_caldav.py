@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
@@ -85,30 +85,35 @@ def _document(name: str, content: str) -> bytes:
     return text.encode()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Dav:
     """One login at one server; *provider* names it in errors.
 
     Only paths are asked for: whatever host an answer names, the password stays with the one
-    that the person named.
+    of the credential's address. *guarded* says that a person chose that address.
     """
 
     http: Http
     clock: Clock
     credential: PasswordCredential
     provider: str = "caldav"
+    guarded: bool = True
 
     def send(
         self,
         operation: str,
         method: str,
         path: str,
-        body: bytes,
+        body: bytes | None = None,
         *,
-        depth: int,
+        depth: int | None = None,
+        headers: Mapping[str, str] | None = None,
         deadline: timedelta = DEADLINE,
     ) -> Answer:
-        """Make one request and give its answer whatever the status."""
+        """Make one request and give its answer whatever the status.
+
+        The body is XML unless *headers* say otherwise.
+        """
         origin = _SCHEME_AND_HOST.match(self.credential.url)
         user, password = self.credential.username, self.credential.password
         return self.http.call(
@@ -117,17 +122,13 @@ class Dav:
                 operation,
                 method,
                 f"{origin[0] if origin else ''}{path}",
-                headers={
-                    "Accept": "text/xml, application/xml",
-                    "Content-Type": "application/xml; charset=utf-8",
-                    "Depth": str(depth),
-                },
+                headers={**_headers(body, depth), **(headers or {})},
                 body=body,
                 # requests would write Latin-1; RFC 7617 section 2.1 servers expect UTF-8.
                 auth=(_utf8(user), _utf8(password)),
                 deadline=deadline,
                 cap_bytes=BODY_CAP_BYTES,
-                guarded=True,
+                guarded=self.guarded,
             )
         )
 
@@ -196,6 +197,15 @@ def is_token_refused(answer: Answer) -> bool:
 def path_of_url(url: str) -> str:
     """Give the path to ask for, of an absolute address."""
     return urlsplit(url).path or "/"
+
+
+def _headers(body: bytes | None, depth: int | None) -> dict[str, str]:
+    made = {"Accept": "text/xml, application/xml"}
+    if body is not None:
+        made["Content-Type"] = "application/xml; charset=utf-8"
+    if depth is not None:
+        made["Depth"] = str(depth)
+    return made
 
 
 def _utf8(text: str) -> str:

@@ -2,67 +2,72 @@
 
 A cursor is `sync:` and a token (RFC 6578), `ctag:` and the collection's ctag, or `list:` and
 a digest of the window's etags, whichever is the best that the server has. While bodies that
-the server announced are not served yet, a cursor keeps its token and counts rounds:
-`sync+2:...`.
+the server announced are not served yet, a cursor counts rounds: `sync+2:...`. It keeps its
+token, or, after a full read, names on lines of their own the paths that are still to come.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import timedelta
 
-from broker.domain import Changes, RemoteEvent, Window
+from broker.domain import Changes, Window
 from broker.errors import CalendarGone, CursorExpired, ProtocolError, ProviderUnavailable
+from broker.http import Answer
 from broker.providers._caldav import (
     TOO_LARGE,
     Dav,
-    calendar_multiget,
     calendar_query,
     is_token_refused,
     propfind,
     sync_collection,
 )
 from broker.providers._caldav_calendars import zone_of
-from broker.providers._ical import Source, read_object
+from broker.providers._caldav_objects import Fetched, fetch, fingerprint
 from broker.providers._multistatus import (
-    CALDAV,
     CALENDAR_SERVER,
     DAV,
     Multistatus,
     Resource,
-    key_of,
     same_path,
 )
 
 BATCH = 50
 MAX_ROUNDS = 5
 MAX_PAGES = 1_000
+SHORTEST = timedelta(days=2)
 
-_CURSOR = re.compile(r"(sync|ctag|list)(?:\+(\d))?:(.+)", re.ASCII | re.DOTALL)
+MAX_PENDING = 500
+
+_CURSOR = re.compile(
+    r"(sync|ctag|list)(?:\+(\d))?:((?:(?!\n/).)+)((?:\n/[^\n]*)*)", re.ASCII | re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A cursor, read. *rounds* counts how often announced bodies were missing."""
+    """A cursor, read. *rounds* counts how often announced bodies were missing.
+
+    *pending* are paths that a full read listed and could not fetch.
+    """
 
     kind: str
     value: str
     rounds: int = 0
+    pending: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.kind}{f'+{self.rounds}' if self.rounds else ''}:{self.value}"
+        rounds = f"+{self.rounds}" if self.rounds else ""
+        return "\n".join((f"{self.kind}{rounds}:{self.value}", *self.pending))
 
-
-@dataclass(slots=True)
-class Fetched:
-    """What a multiget brought. *missing* were neither served nor said to be gone."""
-
-    events: list[RemoteEvent] = field(default_factory=list)
-    skipped: set[str] = field(default_factory=set)
-    empty: set[str] = field(default_factory=set)
-    missing: set[str] = field(default_factory=set)
+    def after(self, missing: Sequence[str], rounds: int) -> Mark:
+        """Give the cursor when *missing* were not served, for the *rounds*-th time before."""
+        if not missing or rounds >= MAX_ROUNDS:
+            return Mark(self.kind, self.value)
+        waits = tuple(missing[:MAX_PENDING]) if self.kind == "sync" else ()
+        return Mark(self.kind, self.value, rounds + 1, waits)
 
 
 class Reader:
@@ -83,14 +88,18 @@ class Reader:
         match = _CURSOR.fullmatch(cursor)
         if match is None:
             raise CursorExpired(self.dav.provider, "changes", detail="unknown cursor")
-        mark = Mark(match[1], match[3], int(match[2] or 0))
+        mark = Mark(match[1], match[3], int(match[2] or 0), tuple(match[4].split("\n")[1:]))
         yield from {"sync": self._delta, "ctag": self._by_ctag, "list": self._by_list}[match[1]](
             mark
         )
 
     def _delta(self, mark: Mark) -> Iterator[Changes]:
         """Follow a sync token; the old one is kept while announced bodies are missing."""
-        token, missing = mark.value, False
+        token, missing, waiting = mark.value, False, list[str]()
+        for batch in _batches(list(mark.pending)):
+            fetched = self._fetch(batch)
+            waiting += sorted(fetched.missing)
+            yield self._page(fetched, deleted=fetched.empty)
         for page in self._sync_pages(mark.value):
             changed, deleted = self._members(page)
             token = page.sync_token or token
@@ -100,41 +109,43 @@ class Reader:
                 yield self._page(fetched, deleted=fetched.empty)
             if deleted:
                 yield Changes((), deleted=frozenset(deleted), whole_series=True)
-        after = Mark("sync", token)
+        after = Mark("sync", token).after(waiting, mark.rounds)
         if missing and mark.rounds < MAX_ROUNDS:
-            after = Mark("sync", mark.value, mark.rounds + 1)
+            after = Mark("sync", mark.value, mark.rounds + 1, tuple(waiting))
         yield Changes((), cursor=str(after), whole_series=True, tzid=self._zone)
 
     def _by_ctag(self, mark: Mark) -> Iterator[Changes]:
         state = self._state()
-        if state.text(f"{CALENDAR_SERVER}getctag") == mark.value:
+        if state.text(f"{CALENDAR_SERVER}getctag") == mark.value and not mark.rounds:
             yield Changes((), cursor=str(mark), whole_series=True)
             return
-        yield from self._everything(state)
+        yield from self._everything(state, mark.rounds)
 
     def _by_list(self, mark: Mark) -> Iterator[Changes]:
         listing = self._listing()
-        if _digest(listing) == mark.value:
+        if _digest(listing) == mark.value and not mark.rounds:
             yield Changes((), cursor=str(mark), whole_series=True)
             return
-        yield from self._pages(listing, Mark("list", _digest(listing)))
+        yield from self._pages(listing, Mark("list", _digest(listing)), mark.rounds)
 
-    def _everything(self, state: Resource) -> Iterator[Changes]:
+    def _everything(self, state: Resource, rounds: int = 0) -> Iterator[Changes]:
         """List the window, having noted first where to go on from.
 
         What changes in between comes again with the cursor; noted afterwards it would be lost.
         """
         mark = self._mark(state)
         listing = self._listing()
-        yield from self._pages(listing, mark or Mark("list", _digest(listing)))
+        yield from self._pages(listing, mark or Mark("list", _digest(listing)), rounds)
 
-    def _pages(self, listing: dict[str, str], mark: Mark) -> Iterator[Changes]:
-        batches = _batches(list(listing)) or [[]]
+    def _pages(self, listing: dict[str, str], mark: Mark, rounds: int) -> Iterator[Changes]:
+        """Fetch what is listed, a batch at a time; none is kept when the next one comes."""
+        batches, missing = _batches(list(listing)) or [[]], list[str]()
         for number, batch in enumerate(batches, 1):
             fetched = self._fetch(batch) if batch else Fetched()
             # Listed but not served yet: what we hold of it stays.
             fetched.skipped |= fetched.missing
-            cursor = str(mark) if number == len(batches) else None
+            missing += sorted(fetched.missing)
+            cursor = str(mark.after(missing, rounds)) if number == len(batches) else None
             yield self._page(fetched, cursor=cursor, complete=True)
 
     def _page(
@@ -170,7 +181,7 @@ class Reader:
         """Note where a later reading goes on from; None when only the list can tell."""
         token = state.text(f"{DAV}sync-token")
         if token is None and state.has(f"{DAV}supported-report-set", f"{DAV}sync-collection"):
-            answer = self.dav.send("sync", "REPORT", self.path, sync_collection(""), depth=0)
+            answer = self._sync("", depth=0)
             if answer.status == 207:
                 token = self.dav.read("sync", self.path, answer).sync_token
         if token is not None:
@@ -181,7 +192,10 @@ class Reader:
     def _sync_pages(self, token: str) -> Iterator[Multistatus]:
         """Ask again while the server cuts its answers short (RFC 6578 section 3.6)."""
         for _ in range(MAX_PAGES):
-            answer = self.dav.send("sync", "REPORT", self.path, sync_collection(token), depth=0)
+            answer = self._sync(token, depth=0)
+            if answer.status == 400:
+                # Servers from before RFC 6578 want to be asked with the depth of a listing.
+                answer = self._sync(token, depth=1)
             if is_token_refused(answer):
                 raise CursorExpired(self.dav.provider, "sync", answer.status)
             page = self.dav.read("sync", self.path, answer)
@@ -209,10 +223,18 @@ class Reader:
                 changed[item.href] = None
         return list(changed), deleted - changed.keys()
 
-    def _listing(self) -> dict[str, str]:
-        """Give the etags of all objects in the window, by path."""
-        body = calendar_query(self.window)
-        answer = self.dav.multistatus("list", "REPORT", self.path, body, depth=1)
+    def _listing(self, window: Window | None = None) -> dict[str, str]:
+        """Give the etags of all objects in the window, by path; in halves if there are too many."""
+        window = window or self.window
+        try:
+            body = calendar_query(window)
+            answer = self.dav.multistatus("list", "REPORT", self.path, body, depth=1)
+        except ProviderUnavailable as error:
+            if error.detail != TOO_LARGE or window.end - window.start < SHORTEST:
+                raise
+            middle = window.start + (window.end - window.start) / 2
+            later = self._listing(Window(middle, window.end))
+            return self._listing(Window(window.start, middle)) | later
         if any(item.status is not None and item.status >= 500 for item in answer.resources):
             raise ProviderUnavailable(self.dav.provider, "list", 207, detail="list cut short")
         return {
@@ -222,72 +244,18 @@ class Reader:
         }
 
     def _fetch(self, paths: Sequence[str]) -> Fetched:
-        """Fetch and read objects; an answer over the cap is asked for in halves."""
         if not self._zone_known:
             self._state()
-        body = calendar_multiget(paths)
-        try:
-            answer = self.dav.multistatus("fetch", "REPORT", self.path, body, depth=1)
-        except ProviderUnavailable as error:
-            if error.detail != TOO_LARGE:
-                raise
-            if len(paths) == 1:
-                return Fetched(skipped=set(paths))
-            left, right = (
-                self._fetch(half) for half in (paths[: len(paths) // 2], paths[len(paths) // 2 :])
-            )
-            return _joined(left, right)
-        return self._read(paths, answer)
+        return fetch(self.dav, self.path, paths, self._zone or "UTC")
 
-    def _read(self, paths: Sequence[str], answer: Multistatus) -> Fetched:
-        fetched, asked = Fetched(), {key_of(path): path for path in paths}
-        for item in answer.resources:
-            path = asked.get(key_of(item.href))
-            data = item.props.get(f"{CALDAV}calendar-data")
-            if path is None or (item.status not in {404, 410} and data is None):
-                continue
-            del asked[key_of(item.href)]
-            if data is None:
-                # Announced and gone already: the next round says whether for good.
-                continue
-            source = Source(
-                href=path,
-                etag=item.text(f"{DAV}getetag") or _fingerprint(data.text or ""),
-                text=data.text or "",
-                zone=self._zone or "UTC",
-                addresses=self._addresses(),
-            )
-            reading = read_object(source)
-            fetched.events += reading.events
-            # The whole object is left as it was, exceptions included, if a part is unreadable.
-            fetched.skipped |= {name.partition("#")[0] for name in reading.skipped}
-            if not reading.events and not reading.skipped:
-                fetched.empty.add(path)
-        fetched.missing = set(asked.values())
-        return fetched
-
-    def _addresses(self) -> frozenset[str]:
-        username = self.dav.credential.username.lower()
-        return frozenset({username} if "@" in username else ())
+    def _sync(self, token: str, *, depth: int) -> Answer:
+        return self.dav.send("sync", "REPORT", self.path, sync_collection(token), depth=depth)
 
 
 def _batches(paths: list[str]) -> list[list[str]]:
     return [paths[at : at + BATCH] for at in range(0, len(paths), BATCH)]
 
 
-def _joined(left: Fetched, right: Fetched) -> Fetched:
-    return Fetched(
-        left.events + right.events,
-        left.skipped | right.skipped,
-        left.empty | right.empty,
-        left.missing | right.missing,
-    )
-
-
 def _digest(listing: dict[str, str]) -> str:
     lines = "\n".join(f"{path}\t{etag}" for path, etag in sorted(listing.items()))
-    return _fingerprint(lines)
-
-
-def _fingerprint(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return fingerprint(lines)

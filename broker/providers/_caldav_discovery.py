@@ -1,4 +1,8 @@
-"""From what a person typed to the home of their calendars (RFC 6764 section 6, RFC 5397)."""
+"""From what a person typed to the home of their calendars (RFC 6764 section 6, RFC 5397).
+
+The password goes to the host that the person named, to the server that their mail domain names
+in DNS, or to that of a service we know, and never further: not where any of these redirects to.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from unicodedata import normalize
-from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from broker.errors import (
     AddressRefused,
@@ -18,7 +22,9 @@ from broker.errors import (
 )
 from broker.http import REDIRECT_STATUSES, Answer
 from broker.providers._caldav import Dav, path_of_url, propfind
+from broker.providers._caldav_address import Typed
 from broker.providers._caldav_calendars import holds_events
+from broker.providers._caldav_dns import Records, offers_plain, secure_addresses
 from broker.providers._multistatus import (
     CALDAV,
     DAV,
@@ -27,6 +33,7 @@ from broker.providers._multistatus import (
     read_multistatus,
     same_path,
 )
+from broker.providers.caldav_services import LIKELY_PATHS, known_service, other_way
 
 BUDGET = timedelta(seconds=30)
 MAX_REDIRECTS = 5
@@ -44,48 +51,68 @@ class Home:
 
     url: str
     subject: str
-    email: str | None = None
+    addresses: tuple[str, ...] = ()
     display_name: str | None = None
 
 
-def complete_address(typed: str) -> str:
-    """Give the absolute address that a person meant; https unless they said otherwise.
+def discover(dav: Dav, typed: Typed, records: Records) -> Home:
+    """Find the home of the credential's login.
 
-    Raises AddressRefused.
-    """
-    text = typed.strip()
-    if "://" not in text:
-        text = f"https://{text}"
-    try:
-        parts = urlsplit(text)
-        host = parts.hostname
-    except ValueError as error:
-        raise AddressRefused("address_malformed") from error
-    if not host or parts.scheme.lower() not in {"https", "http"}:
-        raise AddressRefused("address_malformed")
-    return urlunsplit((parts.scheme.lower(), parts.netloc, parts.path or "/", "", ""))
-
-
-def discover(dav: Dav) -> Home:
-    """Find the home of the credential's login, from the credential's address.
-
-    Raises LoginRejected at the first refusal, UserError (`not_caldav`), AddressRefused, or
+    A place that is no CalDAV server leads on to the next; a refusal ends the search at once.
+    Raises LoginRejected, UserError (`not_caldav`, `not_https`, `use_...`), AddressRefused, or
     ProviderError.
     """
-    return _Search(dav).home()
+    until = dav.clock.monotonic() + BUDGET.total_seconds()
+    first: Exception | None = None
+    for url in _targets(typed, records):
+        if code := other_way(urlsplit(url).hostname or ""):
+            raise UserError(code)
+        search = _Search(replace(dav, credential=replace(dav.credential, url=url)), until)
+        try:
+            return search.home()
+        except LoginRejected:
+            raise
+        except (UserError, ProviderUnavailable) as error:
+            first = first or error
+    if typed.domain and offers_plain(records, typed.domain):
+        raise UserError("not_https")
+    raise first or UserError("not_caldav")
+
+
+def _targets(typed: Typed, records: Records) -> Iterator[str]:
+    """Give where to look, best first. DNS is asked only as far as it is needed."""
+    known = known_service(typed.domain)
+    if other_way(typed.domain):
+        yield f"https://{typed.domain}/"
+    elif known is not None:
+        yield known.url
+    elif typed.email:
+        yield from secure_addresses(records, typed.domain)
+        yield f"https://{typed.domain}/"
+    else:
+        yield typed.url
+        if typed.domain:
+            yield from secure_addresses(records, typed.domain)
 
 
 class _Search:
-    """One attempt, with one budget of time for all its requests."""
+    """The search at one host; *until* bounds the whole attempt, on the monotonic clock."""
 
-    def __init__(self, dav: Dav) -> None:
+    def __init__(self, dav: Dav, until: float) -> None:
         self.dav = dav
-        self.until = dav.clock.monotonic() + BUDGET.total_seconds()
+        self.until = until
 
     def home(self) -> Home:
-        """Try the places where CalDAV may be, in the order of RFC 6764 section 6."""
+        """Try the places where CalDAV may be: as typed, then as RFC 6764 section 6 says."""
+        refused: AddressRefused | None = None
         for path in self._places():
-            found = self._ask("discover", path)
+            try:
+                found = self._ask("discover", path)
+            except AddressRefused as error:
+                # A home page may lead to a login page elsewhere, beside good CalDAV.
+                if error.code != "redirect_refused":
+                    raise
+                refused, found = refused or error, None
             if found is None:
                 continue
             if found.has(f"{DAV}current-user-principal", f"{DAV}unauthenticated"):
@@ -97,10 +124,12 @@ class _Search:
                 return self._home(found, self._subject(found.href, named=False))
             if holds_events(found):
                 return Home(self._url(found.href), self._subject(found.href, named=False))
-        raise UserError("not_caldav")
+        raise refused or UserError("not_caldav")
 
     def _places(self) -> Iterator[str]:
-        yield from dict.fromkeys((path_of_url(self.dav.credential.url), WELL_KNOWN, "/"))
+        path = path_of_url(self.dav.credential.url)
+        inside = (f"{path.rstrip('/')}{likely}" for likely in LIKELY_PATHS)
+        yield from dict.fromkeys((path, WELL_KNOWN, "/", *inside, *LIKELY_PATHS))
 
     def _home_of(self, principal: str) -> Home:
         found = self._ask("principal", principal)
@@ -118,7 +147,7 @@ class _Search:
         return Home(
             url=self._url(path),
             subject=subject,
-            email=_email(found),
+            addresses=tuple(mail_addresses(found)),
             display_name=found.text(f"{DAV}displayname"),
         )
 
@@ -163,13 +192,16 @@ class _Search:
         raise ProviderUnavailable(self.dav.provider, operation, detail="redirect loop")
 
     def _own_path(self, target: str, base: str) -> str:
-        """Give the path of an address that must be on the host that the person named."""
-        url = urljoin(self._url(base), target)
-        mine, theirs = urlsplit(self.dav.credential.url), urlsplit(url)
-        same_port = _port(mine) == _port(theirs) or (mine.scheme, theirs.scheme, theirs.port) == (
-            "https", "http", None,
-        )  # fmt: skip
-        if mine.hostname != theirs.hostname or not same_port:
+        """Give the path of an address that must be on the host that is being searched."""
+        try:
+            url = urljoin(self._url(base), target)
+            mine, theirs = urlsplit(self.dav.credential.url), urlsplit(url)
+            same_port = _port(mine) == _port(theirs) or (
+                mine.scheme, theirs.scheme, theirs.port
+            ) == ("https", "http", None)  # fmt: skip
+        except ValueError as error:
+            raise AddressRefused("redirect_refused") from error
+        if mine.hostname != theirs.hostname or not same_port or theirs.username is not None:
             raise AddressRefused("redirect_refused")
         return theirs.path or "/"
 
@@ -191,11 +223,11 @@ def _port(parts: SplitResult) -> int:
     return parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def _email(found: Resource) -> str | None:
-    """Give the preferred mail address, or the first (RFC 6638 section 2.4.1)."""
+def mail_addresses(found: Resource) -> list[str]:
+    """Give the person's mail addresses, the preferred one first (RFC 6638 section 2.4.1)."""
     addresses = found.props.get(f"{CALDAV}calendar-user-address-set")
     if addresses is None:
-        return None
+        return []
     hrefs = sorted(addresses.iter(f"{DAV}href"), key=lambda e: e.get("preferred") != "1")
     texts = ((href.text or "").strip() for href in hrefs)
-    return next((text[7:] for text in texts if text[:7].lower() == "mailto:"), None)
+    return [text[7:] for text in texts if text[:7].lower() == "mailto:" and "@" in text]

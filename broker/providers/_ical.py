@@ -62,10 +62,15 @@ class Source:
 
 @dataclass(slots=True)
 class Reading:
-    """What an object holds, and the ids of what could not be read."""
+    """What an object holds, and the ids of what could not be read.
+
+    *unfollowed* names rules that were read but are not followed, by ids that no event has: what
+    they are about is otherwise as complete as ever.
+    """
 
     events: list[RemoteEvent] = field(default_factory=list)
     skipped: set[str] = field(default_factory=set)
+    unfollowed: set[str] = field(default_factory=set)
 
 
 def read_object(source: Source) -> Reading:
@@ -113,6 +118,8 @@ def _read_master(source: Source, reading: Reading, master: Component, zones: Zon
     except Unreadable:
         reading.skipped.add(source.href)
         return None
+    if master.first("EXRULE") is not None:
+        reading.unfollowed.add(f"{source.href}#exrule")
     reading.events.append(
         RemoteEvent(
             remote_id=source.href,
@@ -136,7 +143,10 @@ def _read_overrides(
     zones: Zones,
     master: Stamp | None,
 ) -> None:
-    """Read each override; of two for one occurrence the later version counts."""
+    """Read each override; of two for one occurrence the later version counts.
+
+    One for this and all later occurrences (RFC 5545 section 3.2.13) changes only the first.
+    """
     by_id: dict[str, tuple[Component, Moment]] = {}
     for override in overrides:
         try:
@@ -146,6 +156,8 @@ def _read_overrides(
         if original is None:
             reading.skipped.add(f"{source.href}#")
             continue
+        if _is_range(override):
+            reading.unfollowed.add(f"{source.href}#range")
         remote_id = f"{source.href}#{canonical(original)}"
         held = by_id.get(remote_id)
         if held is None or _rank(override) >= _rank(held[0]):
@@ -155,6 +167,11 @@ def _read_overrides(
             reading.events.append(_override(source, remote_id, override, original, zones))
         except Unreadable:
             reading.skipped.add(remote_id)
+
+
+def _is_range(override: Component) -> bool:
+    line = override.first("RECURRENCE-ID")
+    return line is not None and line.parameters.get("RANGE", "").upper() == "THISANDFUTURE"
 
 
 def _override(

@@ -18,8 +18,8 @@ MAX_LINES = 50_000
 MAX_DEPTH = 8
 
 WANTED = frozenset(
-    """ATTENDEE CLASS CONFERENCE CREATED DESCRIPTION DTEND DTSTAMP DTSTART DURATION EXDATE GEO
-    LAST-MODIFIED LOCATION ORGANIZER RDATE RECURRENCE-ID RRULE SEQUENCE STATUS SUMMARY TRANSP
+    """ATTENDEE CLASS CONFERENCE CREATED DESCRIPTION DTEND DTSTAMP DTSTART DURATION EXDATE EXRULE
+    GEO LAST-MODIFIED LOCATION ORGANIZER RDATE RECURRENCE-ID RRULE SEQUENCE STATUS SUMMARY TRANSP
     UID URL X-GOOGLE-CONFERENCE X-MICROSOFT-CDO-BUSYSTATUS X-MICROSOFT-SKYPETEAMSMEETINGURL
     X-MICROSOFT-ONLINEMEETINGEXTERNALLINK""".split()
 )
@@ -63,7 +63,8 @@ class Component:
 
     def first(self, name: str) -> Line | None:
         """Give the first line of a name."""
-        return next(iter(self.lines.get(name, ())), None)
+        held = self.lines.get(name)
+        return held[0] if held else None
 
     def every(self, name: str) -> list[Line]:
         """Give all lines of a name."""

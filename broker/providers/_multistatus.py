@@ -96,7 +96,7 @@ def read_multistatus(body: bytes, path: str) -> Multistatus:
     return Multistatus(resources, token or None)
 
 
-def has_precondition(body: bytes, name: str) -> bool:
+def has_precondition(body: bytes, name: str, namespace: str = DAV) -> bool:
     """Tell whether an error body names a precondition (RFC 4918 section 16)."""
     if f"{name}".encode() not in body:
         return False
@@ -104,7 +104,7 @@ def has_precondition(body: bytes, name: str) -> bool:
         root = parse(body)
     except UnreadableXml:
         return False
-    return root.tag == f"{DAV}error" and root.find(f".//{DAV}{name}") is not None
+    return root.tag == f"{DAV}error" and root.find(f".//{namespace}{name}") is not None
 
 
 def path_of(href: str, base: str) -> str:

@@ -18,6 +18,7 @@ from broker.domain import (
     Authorized,
     Changes,
     Credential,
+    EventDraft,
     Login,
     Notification,
     OAuthCredential,
@@ -25,6 +26,7 @@ from broker.domain import (
     PasswordCredential,
     RemoteAccount,
     RemoteCalendar,
+    RemoteEvent,
     Window,
 )
 
@@ -40,6 +42,27 @@ class CalendarClient(Protocol):
         """Yield pages of what changed since *cursor*, or everything in *window* when None.
 
         Raises CursorExpired, before the first page is yielded or between pages.
+        """
+        ...
+
+
+@runtime_checkable
+class EventWriter(Protocol):
+    """A CalendarClient that can write."""
+
+    def save(self, calendar_id: str, event: EventDraft, *, etag: str | None) -> RemoteEvent:
+        """Create an event when *etag* is None, else change the one that still has it.
+
+        Nobody is invited and nobody is told. Raises EditConflict when the event is there
+        already, or is not as it was; UserError `event_not_editable` for a series or a meeting;
+        PermissionMissing and other ProviderErrors.
+        """
+        ...
+
+    def delete(self, calendar_id: str, remote_id: str, *, etag: str | None) -> None:
+        """Delete an event that still has *etag*, or whatever it is when None.
+
+        An event already gone is a success. Raises EditConflict and ProviderErrors.
         """
         ...
 

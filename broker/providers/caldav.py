@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from broker.clock import Clock
 from broker.domain import (
     Changes,
     Credential,
+    EventDraft,
     Login,
     PasswordCredential,
     RemoteAccount,
     RemoteCalendar,
+    RemoteEvent,
     Window,
 )
 from broker.errors import (
@@ -23,10 +26,13 @@ from broker.errors import (
     UserError,
 )
 from broker.http import Http
+from broker.providers import _caldav_writes
 from broker.providers._caldav import Dav, path_of_url, propfind
+from broker.providers._caldav_address import read_typed
 from broker.providers._caldav_calendars import PROPERTIES, read_calendars
 from broker.providers._caldav_changes import Reader
-from broker.providers._caldav_discovery import Home, complete_address, discover
+from broker.providers._caldav_discovery import Home, discover
+from broker.providers._caldav_dns import Dns, Records
 
 
 class CalDav:
@@ -37,9 +43,10 @@ class CalDav:
     provider_name = "caldav"
     window_bound = True
 
-    def __init__(self, http: Http, clock: Clock) -> None:
+    def __init__(self, http: Http, clock: Clock, records: Records | None = None) -> None:
         self.http = http
         self.clock = clock
+        self.records = records or Dns()
 
     def client(self, credential: Credential) -> CalDavClient:
         """Give the view of one credential."""
@@ -50,13 +57,17 @@ class CalDav:
     def verify(self, login: Login) -> tuple[PasswordCredential, RemoteAccount]:
         """Find the person's calendars and prove the login; one refusal ends the attempt.
 
-        Raises LoginRejected, AddressRefused, UserError (`not_caldav`, `no_calendars`), or a
+        Raises LoginRejected, AddressRefused, UserError (`not_caldav`, `not_https`, `no_calendars`,
+        `use_...` for a service that has its own way), or a
         ProviderError that names the step.
         """
-        url = complete_address(login.url)
-        typed = PasswordCredential(url, login.username.strip(), login.password)
-        home = discover(Dav(self.http, self.clock, typed, self.provider_name))
-        credential = PasswordCredential(home.url, typed.username, typed.password)
+        typed = read_typed(login.url)
+        asking = PasswordCredential(
+            typed.url, login.username.strip() or typed.email, login.password
+        )
+        home = discover(Dav(self.http, self.clock, asking, self.provider_name), typed, self.records)
+        own = tuple(address.lower() for address in home.addresses)
+        credential = replace(asking, url=home.url, addresses=own)
         try:
             calendars = self.client(credential).calendars()
         except AuthorizationLost as error:
@@ -65,10 +76,11 @@ class CalDav:
             raise UserError("not_caldav") from error
         if not calendars:
             raise UserError("no_calendars")
-        return credential, self._account(home, typed.username)
+        return credential, self._account(home, asking.username)
 
     def _account(self, home: Home, username: str) -> RemoteAccount:
-        email = home.email or (username if "@" in username else None)
+        own = username if "@" in username else None
+        email = home.addresses[0] if home.addresses else own
         return RemoteAccount(
             subject=home.subject,
             service=self.provider_name,
@@ -103,3 +115,11 @@ class CalDavClient:
         An unchanged calendar costs one request.
         """
         return Reader(self.dav, calendar_id, window).changes(cursor)
+
+    def save(self, calendar_id: str, event: EventDraft, *, etag: str | None) -> RemoteEvent:
+        """Create an event, or change the one that still has *etag*. See `EventWriter`."""
+        return _caldav_writes.save(self.dav, calendar_id, event, etag)
+
+    def delete(self, calendar_id: str, remote_id: str, *, etag: str | None) -> None:
+        """Delete an event that still has *etag*. See `EventWriter`."""
+        _caldav_writes.delete(self.dav, remote_id, etag)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -12,8 +12,10 @@ from broker.models import (
     AccessToken,
     AuthorizationCode,
     ConnectAttempt,
+    Diagnosis,
     Grant,
     Heartbeat,
+    LoginRefusal,
     RefreshToken,
     Subscription,
     reading,
@@ -29,6 +31,7 @@ ATTEMPTS_KEPT = timedelta(days=1)
 UNOPENED_KEPT = timedelta(days=1)
 SPENT_CODES_KEPT = timedelta(days=1)
 ROTATED_KEPT = timedelta(days=90)
+REFUSALS_KEPT = timedelta(days=1)
 ALIVE = timedelta(seconds=60)
 
 
@@ -53,6 +56,11 @@ def clean_up(runtime: Runtime, lease: Lease) -> None:
             delete(Subscription).where(Subscription.expires_at < now),
             delete(Subscription).where(
                 Subscription.expires_at.is_(None), Subscription.created_at < now - UNOPENED_KEPT
+            ),
+            delete(Diagnosis).where(Diagnosis.expires_at < now),
+            delete(LoginRefusal).where(
+                LoginRefusal.window_at < now - REFUSALS_KEPT,
+                or_(LoginRefusal.paused_until.is_(None), LoginRefusal.paused_until < now),
             ),
         ):
             session.execute(statement)

@@ -18,6 +18,7 @@ from broker.models import (
     ApplicationSecret,
     ConnectAttempt,
     Connection,
+    Diagnosis,
     KeyCanary,
     RefreshToken,
     Revocation,
@@ -56,6 +57,7 @@ def wrapped_columns() -> list[Wrapped]:
         ),
         Wrapped(table_of(ConnectAttempt), "wrapped_flow", lambda i: f"connect_attempts:{i}:flow"),
         Wrapped(table_of(RefreshToken), "wrapped_successor", successor_place),
+        Wrapped(table_of(Diagnosis), "wrapped_findings", lambda c: f"diagnoses:{c}:findings"),
         Wrapped(table_of(KeyCanary), "wrapped", lambda name: f"key_canaries:{name}:wrapped"),
     ]
 

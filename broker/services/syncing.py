@@ -18,10 +18,10 @@ from broker.crypto import DataKey
 from broker.domain import Changes, window_at
 from broker.errors import CursorExpired, MassDelete, ProtocolError
 from broker.ids import jitter
-from broker.models import Calendar, Connection, Subscription, reading, transaction
+from broker.models import Calendar, Connection, reading, transaction
 from broker.models.base import UtcDateTime, changed, table_of
 from broker.providers.base import CalendarClient
-from broker.services import connections, credentials, tasks
+from broker.services import connections, credentials, polling, tasks
 from broker.services.runtime import Runtime
 from broker.services.tasks import Kind, Lease
 from broker.sync.apply import Applied, Copy
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 ASK_AGAIN = timedelta(seconds=60)
 DAY = timedelta(days=1)
 REREAD_EVERY = timedelta(days=7)
-POLL_WITH_PUSH = 6
 
 _CALENDARS, _CONNECTIONS = table_of(Calendar), table_of(Connection)
 _AT = bindparam("at", type_=UtcDateTime())
@@ -39,14 +38,6 @@ _CONNECTION_SYNCED = (
     update(_CONNECTIONS)
     .where(_CONNECTIONS.c.id == bindparam("synced"))
     .values(last_attempt_at=_AT, last_success_at=_AT, reason=None)
-)
-_PUSHED = (
-    select(Subscription.id)
-    .where(
-        Subscription.calendar_id == bindparam("pushed"),
-        Subscription.expires_at > bindparam("now", type_=UtcDateTime()),
-    )
-    .limit(1)
 )
 
 
@@ -61,6 +52,7 @@ class Subject:
     cursor: str | None
     generation: int
     skipped: int
+    quiet_passes: int
     asked_before: bool
     initially_synced: bool
 
@@ -117,6 +109,7 @@ def _subject(runtime: Runtime, lease: Lease) -> Subject | None:
         cursor=key.open_text(sealed, place) if sealed else None,
         generation=calendar.generation,
         skipped=calendar.skipped,
+        quiet_passes=calendar.quiet_passes,
         asked_before=calendar.held_back_at is not None,
         initially_synced=connection.initial_sync_at is not None,
     )
@@ -173,7 +166,8 @@ def _apply_pages(
             if page.cursor is not None:
                 if page.complete:
                     total += copy.sweep(session, generation)
-                _record(runtime, session, lease, subject, page, skipped)
+                quiet = polling.quiet_after(subject.quiet_passes, changed=total.anything)
+                _record(runtime, session, lease, subject, page, skipped=skipped, quiet=quiet)
                 return total
     raise ProtocolError("broker", "changes", detail="no cursor on the last page")
 
@@ -192,7 +186,9 @@ def _record(
     lease: Lease,
     subject: Subject,
     page: Changes,
+    *,
     skipped: int,
+    quiet: int,
 ) -> None:
     """End a pass: cursor, status and the next date, in the last page's transaction."""
     at = lease.started_at
@@ -201,6 +197,7 @@ def _record(
         "synced_through": at,
         "last_attempt_at": at,
         "held_back_at": None,
+        "quiet_passes": quiet,
         "reason": "events_unreadable" if unreadable else None,
     }
     if page.cursor is not None and page.cursor != subject.cursor:
@@ -214,7 +211,8 @@ def _record(
     session.execute(_CONNECTION_SYNCED, {"synced": subject.connection_id, "at": at})
     if not subject.initially_synced:
         _note_initial_sync(session, subject.connection_id, at)
-    tasks.finish(session, lease, _next_poll(runtime, session, subject.calendar_id))
+    following = polling.next_poll(runtime, session, subject.calendar_id, quiet)
+    tasks.finish(session, lease, following)
 
 
 def _note_initial_sync(session: Session, connection_id: str, now: datetime) -> None:
@@ -235,15 +233,6 @@ def _note_initial_sync(session: Session, connection_id: str, now: datetime) -> N
     )
     if changed(session, note):
         log.info("initial sync completed", extra={"connection": connection_id})
-
-
-def _next_poll(runtime: Runtime, session: Session, calendar_id: str) -> datetime:
-    """Date the next poll: the floor, or a good deal later while push works."""
-    now = runtime.clock.now()
-    wait = timedelta(seconds=runtime.settings.poll_seconds)
-    if session.scalar(_PUSHED, {"pushed": calendar_id, "now": now}) is not None:
-        wait *= POLL_WITH_PUSH
-    return now + wait * jitter()
 
 
 def _hold_back(runtime: Runtime, lease: Lease, subject: Subject, error: MassDelete) -> None:

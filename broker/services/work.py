@@ -26,6 +26,7 @@ from broker.services import (
     calendar_lists,
     disconnect,
     housekeeping,
+    login_guard,
     subscriptions,
     syncing,
     tasks,
@@ -88,6 +89,8 @@ def _provider_failed(runtime: Runtime, lease: Lease, error: ProviderError) -> No
         },
     )
     if isinstance(error, AuthorizationLost) and connection_id is not None:
+        if error.status is not None:
+            login_guard.count_background_refusal(runtime, connection_id)
         disconnect.mark_disconnected(runtime, connection_id, error.reason)
         return
     if isinstance(error, CalendarGone) and lease.kind in _ON_CALENDARS:

@@ -15,12 +15,14 @@ from broker.oauth_server.scopes import sentences
 from broker.providers.base import PasswordProvider, Provider
 from broker.services import applications, connect
 from broker.services.attempts import Attempt
+from broker.services.connect_reasons import reason_of
+from broker.services.connection_doctor import Diagnosis
 from broker.services.runtime import current_runtime
 from broker.web import pages
-from broker.web.forms import CalDavForm, ConnectForm
+from broker.web.doctor import TIME_FORMAT
+from broker.web.forms import FORMS, ConnectForm, PasswordForm
 from broker.web.layout import App, legal
 from broker.web.phrases import phrases_for
-from broker.web.reasons import reason_of
 from broker.web.translations import _
 
 log = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ def form(
     *,
     form: ConnectForm | None = None,
     notice: str | None = None,
+    diagnosis: Diagnosis | None = None,
 ) -> ResponseReturnValue:
     """Show a provider's page: what is asked, and the way on."""
     handle, slug = attempt.handle, provider.slug
@@ -82,16 +85,26 @@ def form(
         "relink_for": connect.masked_address(current_runtime(), attempt),
     }
     if isinstance(provider, PasswordProvider):
-        shown = form or CalDavForm(with_terms=has_terms())
         facts = _facts(attempt, provider) if notice else None
-        return pages.password(app, form=shown, problem=notice, facts=facts, **common)
+        common |= {"form": form or password_form(slug), "diagnosis": diagnosis}
+        return pages.password(app, problem=notice, facts=facts, **common)
     shown = form or ConnectForm(with_terms=has_terms())
     client_id = {"client_id": _client_id(provider)}
     return pages.link(app, form=shown, notice=notice, facts=client_id, **common)
 
 
+def password_form(slug: str) -> PasswordForm:
+    """Make the form of a provider whose login is typed, filled in with what was sent."""
+    return FORMS[slug](with_terms=has_terms())
+
+
 def failed(
-    attempt: Attempt, provider: Provider, error: BrokerError, typed: ConnectForm | None = None
+    attempt: Attempt,
+    provider: Provider,
+    error: BrokerError,
+    *,
+    typed: PasswordForm | None = None,
+    diagnosis: Diagnosis | None = None,
 ) -> ResponseReturnValue:
     """Say what went wrong where the person can mend it; the code lets support find it."""
     if isinstance(error, AttemptOver):
@@ -102,7 +115,7 @@ def failed(
         extra={"attempt": attempt.id, "provider": provider.slug, "reason": code},
     )
     if typed is not None or code in RETRIED_IN_PLACE:
-        return form(attempt, provider, form=typed, notice=code)
+        return form(attempt, provider, form=typed, notice=code, diagnosis=diagnosis)
     return refused(attempt, provider, code)
 
 
@@ -170,7 +183,7 @@ def has_terms() -> bool:
 def _facts(attempt: Attempt, provider: Provider) -> dict[str, str]:
     """Give what support and IT departments ask for."""
     return {
-        "time": current_runtime().clock.now().strftime("%Y-%m-%d %H:%M:%SZ"),
+        "time": current_runtime().clock.now().strftime(TIME_FORMAT),
         "reference": attempt.id,
         "client_id": _client_id(provider),
     }

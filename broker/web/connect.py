@@ -6,18 +6,17 @@ import logging
 
 from flask import Blueprint, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
 
-from broker.domain import Login
-from broker.errors import AttemptOver, BrokerError
+from broker.errors import AttemptOver, BrokerError, UserError
 from broker.ids import new_secret
 from broker.oauth_server.authorization import AuthorizationError, BadClient
 from broker.providers.base import OAuthProvider, PasswordProvider, Provider
-from broker.services import attempts, connect
+from broker.services import attempts, connect, connection_doctor
 from broker.services.attempts import Attempt
-from broker.services.login_guard import Guard
 from broker.services.runtime import Runtime, current_runtime
 from broker.web import attempt_pages, pages
-from broker.web.forms import CalDavForm, CancelForm, ConnectForm
+from broker.web.forms import CancelForm, ConnectForm
 from broker.web.layout import legal
 from broker.web.translations import current_locale
 
@@ -36,6 +35,7 @@ def blueprint() -> Blueprint:
     views.get("/connect/<handle>/<slug>")(show)
     views.post("/connect/<handle>/<slug>")(go_on)
     views.errorhandler(AttemptOver)(attempt_pages.over)
+    views.errorhandler(CSRFError)(renew)
     return views
 
 
@@ -134,6 +134,25 @@ def callback(slug: str) -> ResponseReturnValue:
         return attempt_pages.failed(attempt, provider, error)
 
 
+def renew(_error: CSRFError) -> ResponseReturnValue:
+    """Show a page anew whose form came with an old token, or with one of another browser.
+
+    Nothing that was sent is acted on; what was typed is kept, the password excepted.
+    """
+    places = request.view_args or {}
+    try:
+        attempt = _attempt(places["handle"])
+        provider = _offered(attempt, places.get("slug", ""))
+        if provider is not None:
+            typed = isinstance(provider, PasswordProvider)
+            form = attempt_pages.password_form(provider.slug) if typed else None
+            return attempt_pages.form(attempt, provider, form=form, notice="page_renewed")
+    except AttemptOver as error:
+        return attempt_pages.over(error)
+    again = url_for("connect.choose", handle=attempt.handle)
+    return pages.problem("page_expired", retry_url=again, legal=legal())
+
+
 def browser() -> str:
     """Give what binds this browser to its attempts; made on first need, kept in the session."""
     if "browser" not in session:
@@ -143,23 +162,24 @@ def browser() -> str:
 
 def _prove_password(attempt: Attempt, provider: PasswordProvider) -> ResponseReturnValue:
     runtime = current_runtime()
-    form = CalDavForm(with_terms=attempt_pages.has_terms())
+    form = attempt_pages.password_form(provider.slug)
     if not form.validate_on_submit():
         return attempt_pages.form(attempt, provider, form=form)
-    login = Login(form.url.data, form.username.data, form.password.data)
-    guard = Guard(
-        runtime.limits,
-        login,
-        client_address=request.remote_addr or "",
+    proved, diagnosis, error = connection_doctor.prove(
+        runtime,
+        provider.slug,
+        form.login(),
         application_id=attempt.application.id,
+        client_address=request.remote_addr or "",
     )
     try:
-        guard.check()
-        with guard.counting():
-            proved = connect.prove_password(provider, login)
+        if proved is None:
+            raise error or UserError("unexpected")
         return attempt_pages.leave(attempt, connect.finish(runtime, attempt, proved))
-    except BrokerError as error:
-        return attempt_pages.failed(attempt, provider, error, form)
+    except BrokerError as failure:
+        return attempt_pages.failed(
+            attempt, provider, failure, typed=form, diagnosis=diagnosis if error else None
+        )
 
 
 def _attempt(handle: str) -> Attempt:

@@ -5,25 +5,51 @@ Labels and errors are marked texts: the templates translate them when they show 
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, PasswordField, StringField
-from wtforms.validators import DataRequired, InputRequired, Length
+from wtforms import BooleanField, EmailField, Field, PasswordField, StringField
+from wtforms.validators import (
+    DataRequired,
+    InputRequired,
+    Length,
+    Regexp,
+    StopValidation,
+    ValidationError,
+)
 
+from broker.domain import Login
 from broker.web.translations import N_
 
 # In the order in which they stand on a page.
-VISIBLE_FIELDS = ("url", "username", "password", "agree")
+VISIBLE_FIELDS = ("url", "email", "username", "password", "app_code", "agree")
 LONGEST_ADDRESS = 2000
 LONGEST_USERNAME = 320
 LONGEST_PASSWORD = 1000
+# Room for an app-specific password with all that copying may have put around it.
+LONGEST_APP_CODE = 200
 _AS_TYPED = {"autocapitalize": "off", "spellcheck": "false"}
+# Safari also corrects what it takes for words.
+_AS_TYPED_AT_APPLE = {"autocapitalize": "none", "autocorrect": "off", "spellcheck": "false"}
+_EMAIL = re.compile(r"[^@\s/:]+@[^@\s/:]+")
 
 
 def trimmed(text: str | None) -> str | None:
     """Take off the blanks that copying and phone keyboards add around a value."""
     return text.strip() if text else text
+
+
+def lower_domain(text: str | None) -> str | None:
+    """Write the domain of an e-mail address small; before the @ case may matter."""
+    local, at, domain = (trimmed(text) or "").rpartition("@")
+    return f"{local}{at}{domain.lower()}" if at else domain
+
+
+def is_email(text: str | None) -> bool:
+    """Tell an e-mail address from a server address."""
+    return _EMAIL.fullmatch(text or "") is not None
 
 
 class CancelForm(FlaskForm):  # type: ignore[misc]
@@ -43,24 +69,47 @@ class ConnectForm(FlaskForm):  # type: ignore[misc]
             del self.agree
 
 
-class CalDavForm(ConnectForm):
+class PasswordForm(ConnectForm):
+    """A login to be typed. *template* shows its fields."""
+
+    template: ClassVar[str]
+
+    def login(self) -> Login:
+        """Give what was typed; only after the form was found to be valid."""
+        raise NotImplementedError
+
+
+class _UnlessEmailAbove:
+    """Ask for a user name, unless the e-mail address above it can stand in for one."""
+
+    def __call__(self, form: CalDavForm, field: Field) -> None:
+        if field.data:
+            return
+        if is_email(form.url.data):
+            raise StopValidation
+        raise ValidationError(N_("Type your user name."))
+
+
+class CalDavForm(PasswordForm):
     """Where a calendar server is, and who the person is there."""
 
+    template = "fields/caldav.html"
+
     url = StringField(
-        N_("Server address"),
+        N_("Server address or e-mail address"),
         filters=[trimmed],
         validators=[
-            DataRequired(N_("Type the server address.")),
+            DataRequired(N_("Type the server address or your e-mail address.")),
             Length(max=LONGEST_ADDRESS, message=N_("This address is too long. Check it.")),
         ],
-        # Not type=url: browsers refuse a bare host name there, and we accept one.
-        render_kw={"autocomplete": "url", "inputmode": "url", "dir": "ltr", **_AS_TYPED},
+        # Not type=url or type=email: browsers would refuse the other, or a bare host name.
+        render_kw={"autocomplete": "email", "inputmode": "email", "dir": "ltr", **_AS_TYPED},
     )
     username = StringField(
         N_("User name"),
         filters=[trimmed],
         validators=[
-            DataRequired(N_("Type your user name.")),
+            _UnlessEmailAbove(),
             Length(max=LONGEST_USERNAME, message=N_("This user name is too long. Check it.")),
         ],
         render_kw={"autocomplete": "username", "dir": "ltr", **_AS_TYPED},
@@ -73,3 +122,58 @@ class CalDavForm(ConnectForm):
         ],
         render_kw={"autocomplete": "current-password", "dir": "ltr", **_AS_TYPED},
     )
+
+    def login(self) -> Login:
+        """Give what was typed; with an e-mail address alone, the user name is empty."""
+        return Login(self.url.data, self.username.data or "", self.password.data)
+
+
+class AppleForm(PasswordForm):
+    """An Apple Account and an app-specific password for it.
+
+    The second field is no login for *our* address: its name is neutral and password managers
+    are asked to leave it alone, or they would offer to save it for us or fill in another.
+    """
+
+    template = "fields/apple.html"
+
+    email = EmailField(
+        N_("E-mail address of your Apple Account"),
+        filters=[lower_domain],
+        validators=[
+            DataRequired(N_("Type the e-mail address of your Apple Account.")),
+            Regexp(_EMAIL, message=N_("This is not a whole e-mail address. Check it.")),
+            Length(max=LONGEST_USERNAME, message=N_("This address is too long. Check it.")),
+        ],
+        render_kw={
+            "autocomplete": "email",
+            "inputmode": "email",
+            "dir": "ltr",
+            **_AS_TYPED_AT_APPLE,
+        },
+    )
+    app_code = PasswordField(
+        N_("App-specific password"),
+        validators=[
+            InputRequired(N_("Paste or type the app-specific password.")),
+            Length(
+                max=LONGEST_APP_CODE,
+                message=N_("This is too long for an app-specific password. We sent it nowhere."),
+            ),
+        ],
+        render_kw={
+            "autocomplete": "off",
+            "dir": "ltr",
+            "data-1p-ignore": True,
+            "data-lpignore": "true",
+            "data-bwignore": True,
+            **_AS_TYPED_AT_APPLE,
+        },
+    )
+
+    def login(self) -> Login:
+        """Give what was typed; where iCloud is, is not for people to say."""
+        return Login("", self.email.data, self.app_code.data)
+
+
+FORMS: Mapping[str, type[PasswordForm]] = {"apple": AppleForm, "caldav": CalDavForm}

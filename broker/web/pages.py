@@ -12,7 +12,9 @@ from flask import request
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
-from broker.web.forms import VISIBLE_FIELDS, CalDavForm, CancelForm
+from broker.services.connection_doctor import Diagnosis
+from broker.web import doctor
+from broker.web.forms import VISIBLE_FIELDS, CancelForm, PasswordForm
 from broker.web.layout import App, Legal, page, plain, safe
 from broker.web.phrases import FACT_LABELS, Press, Words, phrases_for
 from broker.web.translations import _, with_locale
@@ -89,15 +91,16 @@ def password(
     action_url: str,
     back_url: str,
     cancel_url: str,
-    form: CalDavForm,
+    form: PasswordForm,
     legal: Legal,
     relink_for: str | None = None,
     problem: str | None = None,
     facts: Mapping[str, str] | None = None,
+    diagnosis: Diagnosis | None = None,
 ) -> ResponseReturnValue:
-    """Show the form for a server address, a user name and a password.
+    """Show the form for a login that is typed.
 
-    *problem* is the reason code of why the login did not work.
+    *problem* is the reason code of why the login did not work, *diagnosis* how far it came.
     """
     return _form_page(
         "password.html",
@@ -110,6 +113,7 @@ def password(
         legal=legal,
         relink_for=relink_for,
         facts=facts,
+        diagnosis=diagnosis,
     )
 
 
@@ -157,6 +161,7 @@ def _form_page(
     legal: Legal,
     facts: Mapping[str, str] | None,
     permissions: list[str],
+    diagnosis: Diagnosis | None = None,
 ) -> ResponseReturnValue:
     slug, label = provider
     phrases = phrases_for(slug)
@@ -164,6 +169,8 @@ def _form_page(
     words = words_for(code) if code else None
     errors = {name: form.errors[name][0] for name in VISIBLE_FIELDS if form.errors.get(name)}
     trouble = _trouble(words, errors)
+    if words and words.beside:
+        errors[words.field] = words.beside
     return page(
         template,
         status=400 if trouble and request.method == "POST" else 200,
@@ -185,7 +192,9 @@ def _form_page(
         back_url="" if relink_for else with_locale(urls[1]),
         cancel_url=with_locale(urls[2]),
         cancel_form=CancelForm(),
-        facts=_facts(facts, code=code) if facts or code else [],
+        facts=_facts(facts, code=code, diagnosis=diagnosis) if facts or code else [],
+        checkup=doctor.checkup(diagnosis),
+        diagnosis=diagnosis,
     )
 
 
@@ -216,11 +225,14 @@ def _buttons(
     ]
 
 
-def _facts(facts: Mapping[str, str] | None, *, code: str | None) -> list[tuple[str, str]]:
-    """Give what IT may want to copy, as label and value, the reason code first."""
-    found = {"code": known_code(code)} if code else {}
-    return [
-        (_(FACT_LABELS.get(name, name)), value)
-        for name, value in {**found, **(facts or {})}.items()
-        if value
-    ]
+def _facts(
+    facts: Mapping[str, str] | None, *, code: str | None, diagnosis: Diagnosis | None = None
+) -> list[tuple[str, str]]:
+    """Give what IT may want to copy, as label and value, the code first."""
+    reason = known_code(code) if code else ""
+    found = {"code": reason, **(facts or {})}
+    if diagnosis is not None:
+        own = doctor.facts(diagnosis, reason)
+        found = own | found | own
+    shown = [(_(FACT_LABELS.get(name, name)), value) for name, value in found.items() if value]
+    return shown + (doctor.steps_for_it(diagnosis) if diagnosis is not None else [])

@@ -21,8 +21,9 @@ class Words:
     """What is said about one reason code: the three parts of every error.
 
     *happened* says what happened, *move* whose move it is, *action* what to press, and *press*
-    where that leads. *field* names the form field that the reason is about, if it is about one.
-    *for_it* opens the part for the IT department, because somebody has to send it on.
+    where that leads. *field* names the form field that the reason is about, if it is about one,
+    and *beside* is said once more at that field. *checks* are questions that help to find the
+    cause. *for_it* opens the part for the IT department, because somebody has to send it on.
     """
 
     title: str
@@ -32,13 +33,16 @@ class Words:
     press: Press
     field: str = ""
     for_it: bool = False
+    beside: str = ""
+    checks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
     """What is said about one provider; `%(provider)s` stands for its name.
 
-    *label* and *note* are its row in the chooser.
+    *label* and *note* are its row in the chooser. *lead* is the sentence under the heading of
+    its form, where one is needed.
     """
 
     label: str
@@ -48,6 +52,7 @@ class Phrases:
     next_step: str
     button: str
     busy: str
+    lead: str = ""
 
 
 _BY_SLUG = {
@@ -62,9 +67,19 @@ _BY_SLUG = {
         button=N_("Continue to Google"),
         busy=N_("Opening Google…"),
     ),
+    "apple": Phrases(
+        label=N_("iCloud"),
+        note=N_("The Apple calendar on iPhone, iPad and Mac"),
+        heading=N_("Connect iCloud Calendar"),
+        again=N_("Connect iCloud Calendar again"),
+        next_step=N_("We sign in to iCloud once to find your calendars. It takes a few seconds."),
+        button=N_("Connect calendar"),
+        busy=N_("Asking iCloud for your calendars…"),
+        lead=N_("Apple wants a password made just for this. Your normal one stays with you."),
+    ),
     "caldav": Phrases(
         label=N_("Other calendar (CalDAV)"),
-        note=N_("Fastmail, Nextcloud, Radicale and others, by server address"),
+        note=N_("Fastmail, Nextcloud, Posteo and others, by e-mail or server address"),
         heading=N_("Connect your calendar server"),
         again=N_("Connect your calendar server again"),
         next_step=N_("We sign in there once to find your calendars. This takes a few seconds."),
@@ -88,6 +103,7 @@ FACT_LABELS = {
     "code": N_("Code"),
     "host": N_("Server"),
     "provider": N_("Calendar service"),
+    "reason": N_("Reason"),
     "reference": N_("Reference"),
     "status": N_("Status"),
     "time": N_("Time"),

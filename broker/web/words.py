@@ -1,13 +1,15 @@
 """The words for every reason code.
 
 They are read by somebody who is busy and a little worried: what happened, whose move it is,
-what to press; never blame. The half about typed-in servers is in `words_caldav`.
+what to press; never blame. The codes about typed logins are in `words_apple` and
+`words_caldav`.
 """
 
 from __future__ import annotations
 
 from broker.web.phrases import Press, Words
 from broker.web.translations import N_
+from broker.web.words_apple import APPLE
 from broker.web.words_caldav import CALDAV
 
 _ATTEMPTS = {
@@ -44,6 +46,13 @@ _ATTEMPTS = {
         N_("For your safety we no longer accept what was sent from it. Nothing was connected."),
         N_("Open the page afresh and press the button once more."),
         N_("Open the page again"),
+        Press.RETRY,
+    ),
+    "page_renewed": Words(
+        N_("This page was open for too long"),
+        N_("For your safety we no longer accept what was sent from it. Nothing was connected."),
+        N_("This is a fresh page. Press the button once more; a password has to be typed again."),
+        N_("Try again"),
         Press.RETRY,
     ),
     "provider_not_offered": Words(
@@ -186,7 +195,7 @@ _OURS = {
     ),
 }
 
-REASONS = {**_ATTEMPTS, **_GOOGLE, **CALDAV, **_OURS}
+REASONS = {**_ATTEMPTS, **_GOOGLE, **APPLE, **CALDAV, **_OURS}
 
 
 def known_code(code: str) -> str:

@@ -1,4 +1,4 @@
-"""The words for reason codes about a server that somebody typed in.
+"""The words for reason codes about a login that somebody typed in.
 
 None tells an outsider more about a network or a mailbox than the person already knew.
 """
@@ -23,7 +23,7 @@ CALDAV = {
     "address_malformed": Words(
         N_("This does not look like a server address"),
         N_("We cannot tell from it where your calendar is."),
-        N_("It looks like https://calendar.example.com. Your provider's help pages name it."),
+        N_("It looks like calendar.example.com, or type your e-mail address instead."),
         N_("Correct the address"),
         Press.RETRY,
         field="url",
@@ -52,18 +52,55 @@ CALDAV = {
         Press.RETRY,
         field="url",
     ),
+    "not_https": Words(
+        N_("This server offers no protected connection"),
+        N_("We found the server, but it does not speak https. We did not send your password."),
+        N_("Ask the people who run the server for an address that begins with https://."),
+        N_("Correct the address"),
+        Press.RETRY,
+        field="url",
+    ),
+    "name_not_found": Words(
+        N_("We cannot find this server"),
+        N_("There is no server by the name in this address. We sent no password."),
+        N_("Check it for typing slips. Your provider's help pages name the right one."),
+        N_("Correct the address"),
+        Press.RETRY,
+        field="url",
+    ),
     "address_unreachable": Words(
         N_("This server does not answer"),
-        N_("We knocked at the address and nobody opened."),
+        N_("We found the server, but nobody opened when we knocked."),
         N_("Check the address for typing slips. If it is right, wait a little and try again."),
         N_("Try again"),
         Press.RETRY,
         field="url",
     ),
+    "certificate_wrong_name": Words(
+        N_("The certificate is for another server"),
+        N_("We found the server, but its certificate bears another name. We sent no password."),
+        N_("Check the address. If it is right, show the people who run it the part for IT below."),
+        N_("Correct the address"),
+        Press.RETRY,
+        field="url",
+        for_it=True,
+    ),
+    "certificate_expired": Words(
+        N_("The server's certificate has run out"),
+        N_("We found the server, but its certificate is out of date. We sent no password."),
+        N_("The people who run the server can renew it. Show them the part for IT below."),
+        N_("Try again"),
+        Press.RETRY,
+        field="url",
+        for_it=True,
+    ),
     "certificate_untrusted": Words(
         N_("We cannot be sure that this is your server"),
-        N_("Its certificate is out of date or not made for this address. We sent no password."),
-        N_("The people who run the server can renew it. Show them the part for IT below."),
+        N_(
+            "We found the server, but its certificate comes from nobody whom we trust. We sent no"
+            " password."
+        ),
+        N_("The people who run the server can change it. Show them the part for IT below."),
         N_("Try again"),
         Press.RETRY,
         field="url",
@@ -85,18 +122,48 @@ CALDAV = {
         Press.RETRY,
         field="url",
     ),
+    "use_icloud": Words(
+        N_("This is an iCloud address"),
+        N_("iCloud is connected in a way of its own, so we sent your password nowhere."),
+        N_("Go back to the choice of calendars and pick iCloud."),
+        N_("Choose another calendar"),
+        Press.OTHER,
+        field="url",
+    ),
+    "use_google": Words(
+        N_("This is a Google address"),
+        N_("Google calendars are connected at Google itself, so we sent your password nowhere."),
+        N_("Go back to the choice of calendars and pick Google."),
+        N_("Choose another calendar"),
+        Press.OTHER,
+        field="url",
+    ),
+    "use_microsoft": Words(
+        N_("This is a Microsoft address"),
+        N_("Microsoft calendars are not reached by address, so we sent your password nowhere."),
+        N_("Go back to the choice of calendars and look for Outlook or Office 365 there."),
+        N_("Choose another calendar"),
+        Press.OTHER,
+        field="url",
+    ),
     "no_calendars": Words(
         N_("There is no calendar in this account yet"),
         N_("The login is right, but we found nothing to connect."),
-        N_("Create a calendar there, then try again. Or type another address."),
+        N_("Create a calendar there, then try again."),
         N_("Try again"),
         Press.RETRY,
-        field="url",
     ),
     "too_many_attempts": Words(
         N_("Let us pause for a few minutes"),
         N_("There were several tries in a row. We wait so that your account is not locked."),
         N_("Check the password in the meantime, then try again."),
+        N_("Try again"),
+        Press.RETRY,
+    ),
+    "paused_after_refusals": Words(
+        N_("We pause to keep your account from being locked"),
+        N_("This login was refused several times in a row, so we did not send this try at all."),
+        N_("Check the password meanwhile. Wait a quarter of an hour or more, then try again."),
         N_("Try again"),
         Press.RETRY,
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +50,8 @@ class Active:
 class Faults:
     """The switchboard; `app.extensions["faults"]`. Safe to use from any thread."""
 
+    catalogue: Mapping[str, str] = FAULTS
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._active: list[Active] = []
@@ -58,7 +61,7 @@ class Faults:
 
         `times` counts applications. Raises ValueError when there is no such fault.
         """
-        if fault not in FAULTS:
+        if fault not in self.catalogue:
             raise ValueError(f"no fault is called {fault!r}")
         with self._lock:
             self._active = [a for a in self._active if (a.person, a.fault) != (person, fault)]

@@ -7,16 +7,23 @@ import contextlib
 import logging
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol
 
 import msgspec
-
-from .model import World
-from .store import Store
 
 log = logging.getLogger(__name__)
 
 _DEBOUNCE_S = 0.3
+
+
+class Store(Protocol):
+    """What is kept: a world of dataclasses behind a lock, and whom to tell of changes."""
+
+    world: Any
+    lock: threading.RLock
+    on_change: list[Callable[[set[str]], None]]
 
 
 class Snapshot:
@@ -38,7 +45,9 @@ class Snapshot:
         An unreadable file is set aside as `.broken`, never overwritten.
         """
         try:
-            self._store.world = msgspec.json.decode(self._path.read_bytes(), type=World)
+            self._store.world = msgspec.json.decode(
+                self._path.read_bytes(), type=type(self._store.world)
+            )
         except FileNotFoundError:
             return False
         except msgspec.MsgspecError:
@@ -66,7 +75,9 @@ class Snapshot:
     def _changed(self, touched: set[str]) -> None:
         self._dirty.set()
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="google-state", daemon=True)
+            self._thread = threading.Thread(
+                target=self._run, name=f"keeps-{self._path.stem}", daemon=True
+            )
             self._thread.start()
 
     def _run(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from flask import Flask, g, request
@@ -12,8 +14,9 @@ from flask_wtf import CSRFProtect
 from werkzeug.datastructures import MultiDict
 
 from broker.oauth_server.scopes import sentences
+from broker.services.connection_doctor import Diagnosis, Finding, StepName, StepState
 from broker.web import pages, translations
-from broker.web.forms import CalDavForm, ConnectForm
+from broker.web.forms import FORMS, AppleForm, CalDavForm, ConnectForm, PasswordForm
 from broker.web.pages import App, Choice, Legal
 from broker.web.phrases import phrases_for
 from broker.web.words import REASONS
@@ -32,6 +35,9 @@ POLICY = (
     "default-src 'none'; style-src 'self' 'nonce-{nonce}'; script-src 'self'; "
     "img-src 'self' https: data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+
+
+FIELDS = {"apple": {"email"}, "caldav": {"url"}}
 
 
 def permissions() -> list[str]:
@@ -54,7 +60,11 @@ def chooser(app: App = ACME) -> ResponseReturnValue:
             translations.gettext(phrases_for(slug).note),
             href,
         )
-        for slug, href in (("google", "/scene/link"), ("caldav", "/scene/password"))
+        for slug, href in (
+            ("google", "/scene/link"),
+            ("apple", "/scene/apple"),
+            ("caldav", "/scene/password"),
+        )
     ]
     return pages.chooser(app, choices=choices, cancel_url="/cancel", legal=LEGAL)
 
@@ -74,25 +84,77 @@ def link(notice: str | None = None, relink_for: str | None = None) -> ResponseRe
     )
 
 
+def apple_typed(**values: str) -> AppleForm:
+    """Give the form for iCloud as it is after somebody sent *values*."""
+    form = AppleForm(MultiDict(values), with_terms=True)
+    form.validate()
+    return form
+
+
 def password(
-    form: CalDavForm | None = None, problem: str | None = None, relink_for: str | None = None
+    form: PasswordForm | None = None,
+    problem: str | None = None,
+    *,
+    slug: str = "caldav",
+    relink_for: str | None = None,
+    failed: StepName | None = None,
 ) -> ResponseReturnValue:
     return pages.password(
         ACME,
-        provider_slug="caldav",
+        provider_slug=slug,
         provider_label="CalDAV",
         permissions=permissions(),
-        form=form or CalDavForm(with_terms=True),
+        form=form or FORMS[slug](with_terms=True),
         legal=LEGAL,
         problem=problem,
         relink_for=relink_for,
+        facts=FACTS if problem else None,
+        diagnosis=diagnosed(problem or "", failed, slug) if failed else None,
         **URLS,
     )
 
 
-def rejected(problem: str) -> ResponseReturnValue:
+def diagnosed(reason: str, failed: StepName, slug: str = "caldav") -> Diagnosis:
+    """Give what the doctor finds when everything before the step *failed* went well.
+
+    What we refuse to send is refused before any step.
+    """
+    untried = reason in {"app_password_shape", "paused_after_refusals"}
+    before = list(StepName).index(failed)
+    host = "caldav.icloud.com" if slug == "apple" else "calendars.dav-hosting.example"
+    findings = []
+    for number, step in enumerate(StepName):
+        if number > before:
+            findings.append(Finding(step, StepState.NOT_REACHED))
+            continue
+        well = StepState.NOT_REACHED if untried else StepState.OK
+        state = StepState.FAILED if number == before else well
+        at = "dav.example" if number == 0 and slug == "caldav" else host
+        findings.append(Finding(step, state, at, 17 if step is StepName.DISCOVERY else 0))
+    at = datetime(2026, 5, 4, 9, 30, 12, tzinfo=UTC)
+    return Diagnosis("K7Q2-9F3M", at, slug, reason, tuple(findings))
+
+
+def rejected(problem: str, failed: StepName | None = None) -> ResponseReturnValue:
     form = typed(url="https://dav.example", username="ada", password=PASSWORD, agree="y")
-    return password(form, problem)
+    return password(form, problem, failed=failed)
+
+
+def apple_rejected(problem: str, failed: StepName) -> ResponseReturnValue:
+    form = apple_typed(email="ada@icloud.com", app_code=PASSWORD, agree="y")
+    return password(form, problem, slug="apple", failed=failed)
+
+
+# A reason for each step at which a typed login can fail.
+FAILURES = {
+    StepName.ADDRESS: "address_malformed",
+    StepName.DNS: "name_not_found",
+    StepName.TCP: "address_unreachable",
+    StepName.TLS: "certificate_wrong_name",
+    StepName.DISCOVERY: "not_caldav",
+    StepName.LOGIN: "login_rejected",
+    StepName.CALENDARS: "provider_unavailable",
+}
 
 
 def trouble(code: str, app: App | None = ACME) -> ResponseReturnValue:
@@ -120,6 +182,17 @@ SCENES: dict[str, Callable[[], ResponseReturnValue]] = {
     "password-rejected": lambda: rejected("login_rejected"),
     "password-address": lambda: rejected("address_unreachable"),
     "password-renew": lambda: password(relink_for="ada@example.com"),
+    **{
+        f"password-failed-{step}": partial(rejected, reason, step)
+        for step, reason in FAILURES.items()
+    },
+    "apple": lambda: password(slug="apple"),
+    "apple-empty": lambda: password(apple_typed(email="", app_code=""), slug="apple"),
+    "apple-shape": lambda: apple_rejected("app_password_shape", StepName.LOGIN),
+    "apple-rejected": lambda: apple_rejected("apple_login_rejected", StepName.LOGIN),
+    "apple-off": lambda: apple_rejected("calendar_off", StepName.CALENDARS),
+    "apple-paused": lambda: apple_rejected("paused_after_refusals", StepName.LOGIN),
+    "apple-renew": lambda: password(slug="apple", relink_for="a…@icloud.com"),
     "problem": lambda: trouble("attempt_over"),
     "problem-admin": lambda: trouble("admin_policy_enforced"),
     "problem-unknown": lambda: trouble("unknown_client", None),
@@ -156,9 +229,12 @@ def make_app() -> Flask:
 
     @app.post("/form")
     def form() -> ResponseReturnValue:
-        sent = CalDavForm(with_terms=True)
+        slug = next((s for s in FORMS if set(request.form) & FIELDS[s]), None)
+        if slug is None:
+            return link()
+        sent = FORMS[slug](with_terms=True)
         sent.validate()
-        return password(sent) if "url" in request.form else link()
+        return password(sent, slug=slug)
 
     @app.post("/cancel")
     def cancel() -> ResponseReturnValue:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -153,7 +154,7 @@ def test_the_longest_words_fit_the_narrowest_screen(site: str, browser: Browser)
 
 def test_every_control_is_big_enough_to_touch(site: str, browser: Browser) -> None:
     small = """() => [...document.querySelectorAll('a, button, input:not([type=hidden]), summary')]
-        .filter(e => !e.closest('p, .agree span, .notice') && e.getClientRects().length)
+        .filter(e => !e.closest('p, .agree span, .notice, .aid li') && e.getClientRects().length)
         .map(e => e.id === 'agree' ? e.closest('label') : e)
         .filter(e => e.getBoundingClientRect().height < 44)
         .map(e => e.outerHTML)"""
@@ -219,7 +220,7 @@ def test_the_keyboard_goes_through_the_chooser(site: str, browser: Browser) -> N
         page.keyboard.press("Tab")
         outline = page.evaluate("() => getComputedStyle(document.activeElement).outlineWidth")
         page.keyboard.press("Enter")
-        page.wait_for_url("**/scene/password")
+        page.wait_for_url("**/scene/apple")
 
     assert outline == "2px"
 
@@ -237,16 +238,16 @@ def test_everything_works_without_scripts(site: str, browser: Browser) -> None:
         page.goto(f"{site}/scene/chooser?locale=en")
         page.get_by_role("link", name="Other calendar (CalDAV)").click()
         assert page.get_by_role("button", name="Show password").count() == 0
-        page.get_by_label("Server address").fill("dav.example")
+        page.get_by_label("Server address or e-mail").fill("dav.example")
         page.get_by_label("User name").fill("ada")
         page.get_by_label("I agree").check()
         page.get_by_role("button", name="Connect calendar").click()
 
         assert page.title().startswith("Type your password. · ")
-        assert page.get_by_label("Server address").input_value() == "dav.example"
+        assert page.get_by_label("Server address or e-mail").input_value() == "dav.example"
 
         page.get_by_text("Where do I find these?").click()
-        assert page.get_by_text("make an app password").is_visible()
+        assert page.get_by_text("want an app password here").is_visible()
         page.get_by_role("button", name="Back to Acme Scheduling").click()
         assert page.text_content("body") == "cancelled"
 
@@ -286,6 +287,72 @@ def test_facts_can_be_copied(site: str, browser: Browser) -> None:
         copied = page.evaluate("() => navigator.clipboard.readText()")
 
     assert copied.splitlines()[0] == "Code: admin_policy_enforced"
+
+
+def test_the_doctors_text_can_be_copied_whole(site: str, browser: Browser) -> None:
+    with opened(browser, permissions=["clipboard-read", "clipboard-write"]) as page:
+        page.goto(f"{site}/scene/password-failed-tls")
+        page.get_by_role("button", name="Copy").click()
+        page.get_by_role("button", name="Copied").wait_for()
+        copied = page.evaluate("() => navigator.clipboard.readText()").splitlines()
+
+    assert copied[0].startswith("A calendar could not be connected.")
+    assert copied[1] == "Code: K7Q2-9F3M"
+    assert "TLS: failed · calendars.dav-hosting.example" in copied
+    assert copied[-1] == "Calendars: not tried"
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_step_that_failed_is_there_with_and_without_scripts(
+    site: str, browser: Browser, scripts: bool
+) -> None:
+    with opened(browser, java_script_enabled=scripts) as page:
+        page.goto(f"{site}/scene/password-failed-tls")
+        assert page.get_by_text("Stopped at step 4 of 7: Checking its certificate").is_visible()
+        assert page.get_by_text("not tried", exact=True).first.is_visible()
+
+        page.goto(f"{site}/scene/password-failed-login")
+        assert not page.get_by_text("not tried", exact=True).first.is_visible()
+        page.get_by_text("Stopped at step 6 of 7: Signing in").click()
+        assert page.get_by_text("not tried", exact=True).first.is_visible()
+
+
+def test_the_form_for_icloud_works_without_scripts(site: str, browser: Browser) -> None:
+    with opened(browser, java_script_enabled=False) as page:
+        page.goto(f"{site}/scene/chooser?locale=en")
+        page.get_by_role("link", name="iCloud").click()
+        assert page.get_by_text("Sign-In and Security").is_visible()
+        page.get_by_label("E-mail address of your Apple Account").fill("ada@icloud.com")
+        page.get_by_label("I agree").check()
+        page.get_by_role("button", name="Connect calendar").click()
+
+        assert page.title().startswith("Paste or type the app-specific password. · ")
+        expect(page.locator("#app_code")).to_be_focused()
+        assert page.locator("#email").input_value() == "ada@icloud.com"
+
+
+@pytest.mark.parametrize(
+    ("typed", "warned"),
+    [
+        ("correct horse battery staple", True),
+        ("hunter2", True),
+        ("abcd-efgh-ijkl-mnop", False),
+        (" ABCD EFGH\u00a0IJKL\u2011mnop\u200b ", False),
+        ("abcdefghijklmnop", False),
+        ("", False),
+    ],
+)
+def test_another_password_is_warned_of_before_it_is_sent(
+    site: str, browser: Browser, typed: str, warned: bool
+) -> None:
+    with opened(browser) as page:
+        page.goto(f"{site}/scene/apple")
+        page.locator("#app_code").fill("x")
+        page.locator("#app_code").fill(typed)
+        page.locator("#email").focus()
+
+        expected = re.compile("does not look like" if warned else "^$")
+        expect(page.locator("[data-warns-of]")).to_have_text(expected)
 
 
 def test_a_printed_page_is_a_letter(site: str, browser: Browser) -> None:

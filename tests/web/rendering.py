@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from broker.web import pages
-from broker.web.forms import CalDavForm, ConnectForm
+from broker.web.forms import AppleForm, CalDavForm, ConnectForm, PasswordForm
 from broker.web.pages import App
 from tests.browser.showcase import ACME, LEGAL, URLS, make_app
 
@@ -54,11 +54,11 @@ def link(app: App = ACME, **changes: object) -> str:
     return html(pages.link(app, **values))  # type: ignore[arg-type]
 
 
-def password(form: CalDavForm, **changes: object) -> str:
+def password(form: PasswordForm, **changes: object) -> str:
     return html(
         pages.password(
             ACME,
-            provider_slug="caldav",
+            provider_slug="apple" if isinstance(form, AppleForm) else "caldav",
             provider_label="CalDAV",
             permissions=[],
             form=form,
@@ -71,6 +71,11 @@ def password(form: CalDavForm, **changes: object) -> str:
 
 def problem(code: str, app: App | None = ACME, **values: object) -> str:
     return html(pages.problem(code, app=app, **values))  # type: ignore[arg-type]
+
+
+def refused(form: PasswordForm) -> list[str]:
+    """Name the fields that were not right; a form on no page has no CSRF token."""
+    return [name for name in form.errors if name != "csrf_token"]
 
 
 def filled(*, with_terms: bool = False, **values: str) -> CalDavForm:

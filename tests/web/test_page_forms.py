@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
+from broker.domain import Login
 from broker.web import pages
 from broker.web.forms import CalDavForm, ConnectForm
 from broker.web.pages import Legal
 from tests.browser.showcase import ACME, LEGAL, PASSWORD, URLS, make_app
-from tests.web.rendering import asked, filled, link, password, status, title_of
+from tests.web.rendering import asked, filled, link, password, refused, status, title_of
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_an_error_is_tied_to_its_field_and_named_in_the_title(request_context: N
 
     field = re.search('<input[^>]*id="username"[^>]*>', page)
     assert field
-    assert 'aria-describedby="username-error"' in field[0]
+    assert 'aria-describedby="username-error username-hint"' in field[0]
     assert 'aria-invalid="true"' in field[0]
     assert "autofocus" in field[0]
     assert '<p class="error" id="username-error">Type your user name.</p>' in page
@@ -108,7 +109,7 @@ def test_fields_help_browsers_and_phone_keyboards(request_context: None) -> None
     page = password(CalDavForm())
 
     for name, hints in {
-        "url": ['autocomplete="url"', 'inputmode="url"', 'type="text"'],
+        "url": ['autocomplete="email"', 'inputmode="email"', 'type="text"'],
         "username": ['autocomplete="username"'],
         "password": ['autocomplete="current-password"', 'type="password"'],
     }.items():
@@ -126,6 +127,36 @@ def test_fields_are_bounded(request_context: None, name: str, longest: int) -> N
 
     assert name not in filled(**{**typed, name: "x" * longest}).errors
     assert name in filled(**{**typed, name: "x" * (longest + 1)}).errors
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_enough"),
+    [
+        ("ada@dav.example", True),
+        (" ada+x@mail.dav.example ", True),
+        ("dav.example", False),
+        ("https://ada@dav.example/", False),
+        ("ada@dav.example:8443", False),
+        ("ada@", False),
+        ("@dav.example", False),
+        ("a@b@c", False),
+    ],
+)
+def test_an_email_address_can_stand_in_for_the_user_name(
+    request_context: None, typed: str, is_enough: bool
+) -> None:
+    form = filled(url=typed, username=" ", password="p")
+
+    assert ("username" not in form.errors) == is_enough
+    if is_enough:
+        assert form.login() == Login(typed.strip(), "", "p")
+
+
+def test_a_user_name_that_was_typed_is_used(request_context: None) -> None:
+    form = filled(url="ada@dav.example", username="lovelace", password="p")
+
+    assert not refused(form)
+    assert form.login() == Login("ada@dav.example", "lovelace", "p")
 
 
 def test_a_password_keeps_its_blanks(request_context: None) -> None:

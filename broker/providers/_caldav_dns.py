@@ -1,0 +1,110 @@
+"""Asking DNS where a domain's calendars are (RFC 6764 sections 3 and 4, RFC 2782)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from dns.exception import DNSException
+from dns.resolver import Resolver
+
+PATIENCE_S = 3.0
+MOST = 3
+SECURE, PLAIN = "_caldavs._tcp", "_caldav._tcp"
+
+# RFC 6761 and RFC 2606: names under these are nobody's on the Internet.
+_NOWHERE = frozenset({"test", "example", "invalid", "localhost", "local", "internal"})
+_HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?(?:\.[a-z0-9-]+)+")
+_PATH = re.compile(r"/(?!/)[!-\[\]-~]{0,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class Srv:
+    """One SRV record, read."""
+
+    priority: int
+    weight: int
+    host: str
+    port: int
+
+
+class Records(Protocol):
+    """What is asked of DNS. Nothing found, and no answer, are both empty."""
+
+    def services(self, name: str) -> list[Srv]:
+        """Give the SRV records of a name."""
+        ...
+
+    def texts(self, name: str) -> list[str]:
+        """Give the TXT records of a name."""
+        ...
+
+
+class Dns:
+    """The system's resolver; each question has a few seconds."""
+
+    def services(self, name: str) -> list[Srv]:
+        """Give the SRV records of a name."""
+        return [
+            Srv(found.priority, found.weight, found.target.to_text(True).lower(), found.port)
+            for found in self._ask(name, "SRV")
+        ]
+
+    def texts(self, name: str) -> list[str]:
+        """Give the TXT records of a name."""
+        return [b"".join(found.strings).decode("latin-1") for found in self._ask(name, "TXT")]
+
+    @staticmethod
+    def _ask(name: str, kind: str) -> list[Any]:
+        if name.rpartition(".")[2] in _NOWHERE:
+            return []
+        try:
+            answer = Resolver().resolve(f"{name}.", kind, lifetime=PATIENCE_S, search=False)
+            return list(answer)
+        except (DNSException, OSError, UnicodeError, ValueError):
+            return []
+
+
+def secure_addresses(records: Records, domain: str) -> list[str]:
+    """Give where a domain says that its calendars are, best first; https only.
+
+    The path of the TXT record is part of them, where there is one.
+    """
+    ascii_name = _ascii(domain)
+    if ascii_name is None:
+        return []
+    found = [srv for srv in records.services(f"{SECURE}.{ascii_name}") if _HOST.fullmatch(srv.host)]
+    if not found:
+        return []
+    path = _path(records.texts(f"{SECURE}.{ascii_name}"))
+    best = sorted(found, key=lambda srv: (srv.priority, -srv.weight, srv.host))[:MOST]
+    return list(dict.fromkeys(f"https://{s.host}{_port(s.port)}{path}" for s in best))
+
+
+def offers_plain(records: Records, domain: str) -> bool:
+    """Tell whether a domain names a server that would get the password in the clear."""
+    ascii_name = _ascii(domain)
+    if ascii_name is None:
+        return False
+    return any(_HOST.fullmatch(srv.host) for srv in records.services(f"{PLAIN}.{ascii_name}"))
+
+
+def _ascii(domain: str) -> str | None:
+    try:
+        name = domain.rstrip(".").encode("idna").decode().lower()
+    except UnicodeError:
+        return None
+    return name if _HOST.fullmatch(name) else None
+
+
+def _path(texts: list[str]) -> str:
+    for text in texts:
+        key, _, value = text.strip().partition("=")
+        if key.lower() == "path" and _PATH.fullmatch(value):
+            return value
+    return "/"
+
+
+def _port(port: int) -> str:
+    return "" if port == 443 else f":{port}"

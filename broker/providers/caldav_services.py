@@ -1,0 +1,81 @@
+"""CalDAV servers that people know by their mail domain: data, not code.
+
+Each address is the one that the service's own help gives. A domain that is not here is asked
+about in DNS (RFC 6764), so the list only spares that, or stands in where DNS says nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+APP_PASSWORD = "app_password"  # noqa: S105 - the name of a note
+"""The service takes no ordinary password from other programs: one has to be made there."""
+
+LIKELY_PATHS = ("/remote.php/dav/",)
+"""Where Nextcloud and ownCloud are, on hosts whose `/.well-known/caldav` was forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownService:
+    """One service. *note* is a hint's code, or empty."""
+
+    name: str
+    url: str
+    domains: frozenset[str]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherWay:
+    """A service that is connected another way. *code* says which; nothing is sent to it."""
+
+    code: str
+    domains: frozenset[str]
+
+
+def _domains(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+KNOWN = (
+    KnownService(
+        "Fastmail",
+        "https://caldav.fastmail.com/",
+        _domains("fastmail.com fastmail.fm fastmail.net fastmail.org fastmail.us sent.com"),
+        APP_PASSWORD,
+    ),
+    KnownService("Posteo", "https://posteo.de:8443/", _domains("posteo.de posteo.net posteo.org")),
+    KnownService("mailbox.org", "https://dav.mailbox.org/", _domains("mailbox.org")),
+    KnownService(
+        "Yahoo",
+        "https://caldav.calendar.yahoo.com/",
+        _domains("yahoo.com yahoo.co.uk yahoo.de yahoo.fr yahoo.it yahoo.es ymail.com"),
+        APP_PASSWORD,
+    ),
+    KnownService("GMX", "https://caldav.gmx.net/", _domains("gmx.net gmx.de gmx.at gmx.ch")),
+    KnownService("WEB.DE", "https://caldav.web.de/", _domains("web.de")),
+    KnownService(
+        "Zoho", "https://calendar.zoho.com/", _domains("zoho.com zohomail.com"), APP_PASSWORD
+    ),
+    KnownService("Runbox", "https://dav.runbox.com/", _domains("runbox.com")),
+)
+OTHER_WAYS = (
+    OtherWay("use_icloud", _domains("icloud.com me.com mac.com icloud.com.cn")),
+    OtherWay("use_google", _domains("gmail.com googlemail.com google.com googleusercontent.com")),
+    OtherWay(
+        "use_microsoft",
+        _domains("outlook.com hotmail.com live.com msn.com office365.com office.com"),
+    ),
+)
+
+
+def known_service(domain: str) -> KnownService | None:
+    """Give the service of a mail domain."""
+    return next((service for service in KNOWN if domain in service.domains), None)
+
+
+def other_way(host: str) -> str | None:
+    """Give how a host or mail domain is to be connected, when CalDAV is not the way."""
+    labels = host.rstrip(".").lower().split(".")
+    names = {".".join(labels[at:]) for at in range(len(labels))}
+    return next((way.code for way in OTHER_WAYS if names & way.domains), None)

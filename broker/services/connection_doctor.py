@@ -1,0 +1,125 @@
+"""The connection doctor: tries a typed login once and says which step failed.
+
+Findings come from the trace of the try and from the class of its error, never from what a
+server said. Each try, good or bad, is kept for a while under a code that a person can read
+out to support. Host names are sealed; nothing of it is secret.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import cast
+
+import msgspec
+from sqlalchemy import select
+
+from broker.domain import Login
+from broker.errors import BrokerError
+from broker.http import Step
+from broker.ids import new_support_code
+from broker.models import Diagnosis as Row
+from broker.models import reading, transaction
+from broker.providers import REGISTRY
+from broker.providers.base import PasswordProvider
+from broker.services import connect, findings, login_guard
+from broker.services.connect_reasons import reason_of
+from broker.services.findings import Finding, StepName, StepState
+from broker.services.runtime import Runtime
+
+__all__ = ["Diagnosis", "Finding", "StepName", "StepState", "find", "prove"]
+
+log = logging.getLogger(__name__)
+
+KEPT = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What was found in one try. *reason* is None when it succeeded."""
+
+    code: str
+    at: datetime
+    provider: str
+    reason: str | None
+    findings: tuple[Finding, ...]
+
+
+class _Sealed(msgspec.Struct, frozen=True):
+    """The findings of a diagnosis, as they are sealed."""
+
+    findings: tuple[Finding, ...]
+
+
+def prove(
+    runtime: Runtime, slug: str, login: Login, *, application_id: str, client_address: str
+) -> tuple[connect.Proved | None, Diagnosis, BrokerError | None]:
+    """Try a typed login once, under the guard, and keep what was found.
+
+    Gives what was proved, or the error that stopped it; nothing of ours is raised.
+    """
+    steps: list[Step] = []
+    made = REGISTRY[slug](runtime.http.traced(steps), runtime.clock, runtime.settings)
+    provider = cast(PasswordProvider, made)
+    proved: connect.Proved | None = None
+    error: BrokerError | None = None
+    try:
+        with login_guard.guarding(
+            runtime,
+            slug,
+            login,
+            steps,
+            client_address=client_address,
+            application_id=application_id,
+        ):
+            proved = connect.prove_password(provider, login)
+    except BrokerError as caught:
+        error = caught
+    diagnosis = Diagnosis(
+        code=new_support_code(),
+        at=runtime.clock.now(),
+        provider=slug,
+        reason=reason_of(error) if error is not None else None,
+        findings=tuple(findings.derive(login_guard.host_of(login.url), steps, error)),
+    )
+    _store(runtime, diagnosis)
+    return proved, diagnosis, error
+
+
+def find(runtime: Runtime, code: str) -> Diagnosis | None:
+    """Find a diagnosis by its code, as somebody types it; None when unknown or expired."""
+    letters = "".join(letter for letter in code.upper() if letter.isalnum())
+    row = reading().scalar(select(Row).filter_by(code=f"{letters[:4]}-{letters[4:]}"))
+    if row is None or row.expires_at <= runtime.clock.now():
+        return None
+    plain = runtime.vault.unwrap(row.wrapped_findings, _place(row.code))
+    sealed = msgspec.json.decode(plain, type=_Sealed)
+    return Diagnosis(row.code, row.created_at, row.provider, row.reason, sealed.findings)
+
+
+def _store(runtime: Runtime, diagnosis: Diagnosis) -> None:
+    plain = msgspec.json.encode(_Sealed(diagnosis.findings))
+    with transaction() as session:
+        session.add(
+            Row(
+                code=diagnosis.code,
+                provider=diagnosis.provider,
+                reason=diagnosis.reason,
+                wrapped_findings=runtime.vault.wrap(plain, _place(diagnosis.code)),
+                created_at=diagnosis.at,
+                expires_at=diagnosis.at + KEPT,
+            )
+        )
+    log.info(
+        "login tried",
+        extra={
+            "diagnosis": diagnosis.code,
+            "provider": diagnosis.provider,
+            "reason": diagnosis.reason,
+        },
+    )
+
+
+def _place(code: str) -> str:
+    return f"diagnoses:{code}:findings"

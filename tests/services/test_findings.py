@@ -1,0 +1,118 @@
+"""Which step of connecting failed, from the trace and the error alone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from broker.errors import (
+    AddressRefused,
+    AuthorizationLost,
+    BrokerError,
+    LoginRejected,
+    ProtocolError,
+    ProviderUnavailable,
+    RateLimited,
+    SealBroken,
+    TooManyRequests,
+    UserError,
+)
+from broker.http import Step
+from broker.services.connect_reasons import reason_of
+from broker.services.findings import Finding, StepName, StepState, derive
+
+HOST = "dav.example.com"
+FOUND = Step("discover", HOST, "207", 40)
+LISTED = Step("calendars", HOST, "207", 60)
+
+
+def unavailable(detail: str, operation: str = "discover") -> ProviderUnavailable:
+    return ProviderUnavailable("caldav", operation, detail=detail)
+
+
+def trace(detail: str) -> list[Step]:
+    return [Step("discover", HOST, detail, 9)]
+
+
+CASES: list[tuple[list[Step], BrokerError, str, str]] = [
+    ([], AddressRefused("address_malformed"), "address", "address_malformed"),
+    ([], AddressRefused("address_not_https"), "address", "address_not_https"),
+    (trace("refused"), AddressRefused("address_private"), "address", "address_private"),
+    ([FOUND], AddressRefused("address_private"), "discovery", "address_private"),
+    ([FOUND], AddressRefused("redirect_refused"), "discovery", "redirect_refused"),
+    (trace("name not found"), unavailable("name not found"), "dns", "name_not_found"),
+    (trace("no connection"), unavailable("no connection"), "tcp", "address_unreachable"),
+    (
+        trace("no connection in time"),
+        unavailable("no connection in time"),
+        "tcp",
+        "address_unreachable",
+    ),
+    (trace("x"), unavailable("no secure connection"), "tls", "not_https"),
+    (trace("x"), unavailable("certificate not trusted"), "tls", "certificate_untrusted"),
+    (trace("x"), unavailable("certificate for another name"), "tls", "certificate_wrong_name"),
+    (trace("x"), unavailable("certificate expired"), "tls", "certificate_expired"),
+    (trace("x"), unavailable("no answer in time"), "discovery", "provider_unavailable"),
+    ([FOUND], UserError("not_caldav"), "discovery", "not_caldav"),
+    (trace("503"), RateLimited("caldav", "discover", 503), "discovery", "rate_limited"),
+    (trace("401"), LoginRejected("login_rejected"), "login", "login_rejected"),
+    ([FOUND], AuthorizationLost("caldav", "calendars", 401), "login", "login_rejected"),
+    ([FOUND], AuthorizationLost("apple", "calendars", 401), "login", "apple_login_rejected"),
+    ([], UserError("app_password_shape"), "login", "app_password_shape"),
+    ([], UserError("paused_after_refusals"), "login", "paused_after_refusals"),
+    ([], TooManyRequests(timedelta(minutes=1)), "login", "too_many_attempts"),
+    ([FOUND, LISTED], UserError("no_calendars"), "calendars", "no_calendars"),
+    ([FOUND, LISTED], ProtocolError("caldav", "calendars"), "calendars", "unreadable_answer"),
+    (
+        [FOUND, LISTED],
+        unavailable("too slow", "calendars"),
+        "calendars",
+        "provider_unavailable",
+    ),
+    ([FOUND, LISTED], SealBroken("x"), "calendars", "unexpected"),
+    ([FOUND], UserError("anything_else"), "discovery", "anything_else"),
+]
+
+
+@pytest.mark.parametrize(("steps", "error", "step", "reason"), CASES)
+def test_the_failed_step_and_its_reason(
+    steps: list[Step], error: BrokerError, step: str, reason: str
+) -> None:
+    found = derive(HOST, steps, error)
+
+    assert [one.step for one in found if one.state is StepState.FAILED] == [step]
+    assert reason_of(error) == reason
+
+
+@pytest.mark.parametrize(("steps", "error", "step", "reason"), CASES)
+def test_steps_come_in_order_and_end_at_the_failed_one(
+    steps: list[Step], error: BrokerError, step: str, reason: str
+) -> None:
+    found = derive(HOST, steps, error)
+
+    assert [one.step for one in found] == list(StepName)
+    at = [one.state for one in found].index(StepState.FAILED)
+    good = StepState.OK if steps else StepState.NOT_REACHED
+    assert {one.state for one in found[:at]} <= {good}
+    assert {one.state for one in found[at + 1 :]} <= {StepState.NOT_REACHED}
+
+
+def test_a_success_is_all_well_and_tells_how_long_it_took() -> None:
+    found = derive(HOST, [FOUND, Step("principal", HOST, "207", 5), LISTED], None)
+
+    assert {one.state for one in found} == {StepState.OK}
+    assert found[4] == Finding(StepName.DISCOVERY, StepState.OK, HOST, 45)
+    assert found[6] == Finding(StepName.CALENDARS, StepState.OK, HOST, 60)
+
+
+def test_plain_http_has_no_step_of_tls() -> None:
+    found = derive("127.0.0.1", [Step("discover", "127.0.0.1", "207", 1, False)], None)
+
+    assert StepName.TLS not in [one.step for one in found]
+
+
+def test_the_known_service_is_not_the_persons_to_mend() -> None:
+    error = ProviderUnavailable("apple", "discover", detail="certificate expired")
+
+    assert reason_of(error) == "provider_unavailable"

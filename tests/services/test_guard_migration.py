@@ -1,0 +1,63 @@
+"""Migration 0002: adds in place, while rows are there and the code before it still writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask_migrate import check, upgrade
+from sqlalchemy import text
+
+from app import create_app
+from broker.models import db
+from broker.queues import ListQueue
+from tests.fake_redis import FakeRedis
+from tests.world import make_settings
+
+CONNECTION = """INSERT INTO connections (id, provider, access_mode, service, login_digest,
+    wrapped_key, sealed_identity, sealed_credential, credential_version, created_at)
+    VALUES ('con_1', 'caldav', 'full', 'caldav', 'd', 'k', 'i', 'c', 1, '2026-03-09')"""
+CALENDAR = """INSERT INTO calendars (id, connection_id, remote_digest, sealed_remote_id,
+    sealed_name, read_only, "primary", counts_as_busy, generation, skipped, push_refused)
+    VALUES (:id, 'con_1', :id, 'r', 'n', 0, 0, 1, 0, 0, 0)"""
+EVENT = """INSERT INTO events (calendar_id, key, etag, generation, recurring, cancelled, sealed)
+    VALUES ('cal_1', 'key', 'e', 0, 0, 0, 's')"""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Flask]:
+    """A broker with an empty database."""
+    made = create_app(make_settings(tmp_path), redis=FakeRedis(), queue=ListQueue())  # type: ignore[arg-type]
+    with made.app_context():
+        yield made
+        db.session.remove()
+        db.engine.dispose()
+
+
+def execute(statement: str, **values: str) -> None:
+    """Run a statement past every layer."""
+    with db.engine.begin() as connection:
+        connection.execute(text(statement), values)
+
+
+def test_rows_survive_and_the_code_before_it_still_writes(app: Flask) -> None:
+    upgrade(revision="0001")
+    execute(CONNECTION)
+    execute(CALENDAR, id="cal_1")
+    execute(EVENT)
+
+    upgrade(revision="0002")
+    execute(CALENDAR, id="cal_2")
+
+    with db.engine.connect() as connection:
+        quiet = list(connection.scalars(text("SELECT quiet_passes FROM calendars")))
+        events = connection.scalar(text("SELECT count(*) FROM events"))
+    assert (quiet, events) == ([0, 0], 1)
+
+
+def test_nothing_is_left_to_migrate(app: Flask) -> None:
+    upgrade()
+
+    check()
