@@ -135,4 +135,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: DbConnection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if _writing.get() else "BEGIN")
+    if _writing.get():
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        return
+    # Takes no lock and so cannot fail for being busy: it needs none of what wraps errors.
+    cast(sqlite3.Connection, connection.connection.dbapi_connection).execute("BEGIN")

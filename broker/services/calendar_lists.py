@@ -37,6 +37,7 @@ def list_calendars(runtime: Runtime, lease: Lease) -> None:
     found = with_client(runtime, lease.subject_id, read)
     now = runtime.clock.now()
     with transaction() as session:
+        connections.lock(session, [lease.subject_id])
         tasks.hold(session, lease, now)
         connection = session.get(Connection, lease.subject_id)
         if connection is None:
@@ -82,6 +83,7 @@ def store(
     key = connections.data_key(runtime.vault, connection)
     query = select(Calendar).where(Calendar.connection_id == connection.id)
     held = {calendar.remote_digest: calendar for calendar in session.scalars(query)}
+    tasks.lock(session, [calendar.id for calendar in held.values()])
     wanted: list[str] = []
     for remote in found:
         digest = runtime.vault.digest("calendar", connection.id, remote.remote_id)

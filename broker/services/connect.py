@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from broker.domain import (
@@ -95,10 +96,24 @@ def finish(runtime: Runtime, attempt: Attempt, proved: Proved) -> str | None:
     None after relinking. Raises AttemptOver when the attempt was finished meanwhile, and
     UserError `wrong_login` when another login was to be connected again.
     """
+    try:
+        uri, wanted = _finish(runtime, attempt, proved)
+    except IntegrityError:
+        # Somebody connected the same login for the first time at this moment: now it is known.
+        uri, wanted = _finish(runtime, attempt, proved)
+    runtime.queue.announce(wanted)
+    return uri
+
+
+def _finish(runtime: Runtime, attempt: Attempt, proved: Proved) -> tuple[str | None, list[str]]:
     now = runtime.clock.now()
     with transaction() as session:
+        digest = runtime.vault.digest("login", proved.slug, proved.account.subject)
+        held = _held(session, proved.slug, digest)
         _close(session, attempt, now)
-        connection = _store_connection(runtime, session, attempt, proved, now)
+        _check_relink(session, attempt, proved.slug, digest)
+        connection = held or _new_connection(runtime, session, proved, digest, now)
+        _store_login(runtime, session, connection, proved)
         wanted = calendar_lists.store(runtime, session, connection, proved.calendars, now)
         wanted += calendar_lists.start_all(runtime, session, connection, now)
         tasks.drop(session, (Kind.RETIRE,), [connection.id])
@@ -117,9 +132,8 @@ def finish(runtime: Runtime, attempt: Attempt, proved: Proved) -> str | None:
         disconnect.note_unused(
             runtime.clock, runtime.settings.retention_days, session, [connection.id]
         )
-    runtime.queue.announce(list(dict.fromkeys(wanted)))
     log.info("connected", extra={"connection": connection.id, "provider": proved.slug})
-    return uri
+    return uri, list(dict.fromkeys(wanted))
 
 
 def _close(session: Session, attempt: Attempt, now: datetime) -> None:
@@ -132,24 +146,26 @@ def _close(session: Session, attempt: Attempt, now: datetime) -> None:
         raise AttemptOver("attempt_over")
 
 
-def _store_connection(
-    runtime: Runtime, session: Session, attempt: Attempt, proved: Proved, now: datetime
-) -> Connection:
-    """Find the connection of this login, or make it; either way it holds the new credential."""
-    digest = runtime.vault.digest("login", proved.slug, proved.account.subject)
+def _held(session: Session, slug: str, digest: bytes) -> Connection | None:
+    """Find the connection of a login, and lock it as `connections.lock` does."""
+    mode = AccessMode.FULL.value
+    query = select(Connection).filter_by(provider=slug, access_mode=mode, login_digest=digest)
+    return session.scalar(query.with_for_update())
+
+
+def _check_relink(session: Session, attempt: Attempt, slug: str, digest: bytes) -> None:
+    """Refuse another login than the one that was to be connected again."""
     if attempt.profile_id is not None:
         profile = session.get_one(Profile, attempt.profile_id)
         expected = session.get_one(Connection, profile.connection_id)
-        if expected.login_digest != digest or expected.provider != proved.slug:
+        if expected.login_digest != digest or expected.provider != slug:
             raise UserError("wrong_login")
-    connection = session.scalar(
-        select(Connection).filter_by(
-            provider=proved.slug, access_mode=AccessMode.FULL.value, login_digest=digest
-        )
-    )
-    if connection is None:
-        connection = _new_connection(runtime, proved, digest, now)
-        session.add(connection)
+
+
+def _store_login(
+    runtime: Runtime, session: Session, connection: Connection, proved: Proved
+) -> None:
+    """Bring a connection the login's newest credential; whatever ended it is over."""
     key = connections.data_key(runtime.vault, connection)
     who = Identity(
         subject=proved.account.subject,
@@ -160,18 +176,20 @@ def _store_connection(
     connection.sealed_identity = connections.seal_identity(key, connection.id, who)
     sealed = connections.seal_credential(key, connection.id, proved.credential)
     connection.sealed_credential = sealed
-    connection.credential_version = (connection.credential_version or 0) + 1
+    is_new = connection.credential_version is None
+    connection.credential_version = 1 if is_new else Connection.credential_version + 1
     connection.refresh_until = None
     connection.service = proved.account.service
     connection.disconnected_reason = connection.disconnected_at = connection.reason = None
     connection.unused_since = None
     session.flush()
-    return connection
 
 
-def _new_connection(runtime: Runtime, proved: Proved, digest: bytes, now: datetime) -> Connection:
+def _new_connection(
+    runtime: Runtime, session: Session, proved: Proved, digest: bytes, now: datetime
+) -> Connection:
     connection_id = new_id("con")
-    return Connection(
+    connection = Connection(
         id=connection_id,
         provider=proved.slug,
         access_mode=AccessMode.FULL.value,
@@ -179,6 +197,8 @@ def _new_connection(runtime: Runtime, proved: Proved, digest: bytes, now: dateti
         wrapped_key=runtime.vault.new_data_key(connections.key_place(connection_id)),
         created_at=now,
     )
+    session.add(connection)
+    return connection
 
 
 def _grant(

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
 
 from broker.crypto import DataKey, Vault
 from broker.domain import Credential, OAuthCredential, PasswordCredential
 from broker.models import Calendar, Connection
+from broker.models.base import table_of
+
+_CONNECTIONS = table_of(Connection)
+_LOCK = (
+    select(_CONNECTIONS.c.id)
+    .where(_CONNECTIONS.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_CONNECTIONS.c.id)
+    .with_for_update()
+)
 
 
 class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -26,6 +39,17 @@ class _Stored(msgspec.Struct, frozen=True):
 
     oauth: OAuthCredential | None = None
     password: PasswordCredential | None = None
+
+
+def lock(session: Session, connection_ids: Iterable[str]) -> None:
+    """Lock connections for the caller's transaction; what is read afterwards is true until then.
+
+    Everybody locks in one order, or two transactions wait for each other: grants, connections,
+    their tasks, their calendars. So this comes before `tasks.hold` wherever a transaction
+    writes a connection, or more than one task. SQLite has one writer and needs no locks.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(_LOCK, {"ids": list(connection_ids)})
 
 
 def key_place(connection_id: str) -> str:

@@ -30,6 +30,7 @@ def mark_disconnected(runtime: Runtime, connection_id: str, reason: str) -> None
     """
     now = runtime.clock.now()
     with transaction() as session:
+        connections.lock(session, [connection_id])
         connection = session.get(Connection, connection_id)
         if connection is None or connection.disconnected_reason is not None:
             return
@@ -48,9 +49,7 @@ def revoke_profile(runtime: Runtime, *, account_id: str, profile_id: str) -> Non
     now = runtime.clock.now()
     wanted: list[str] = []
     with transaction() as session:
-        profile = session.get(Profile, profile_id)
-        if profile is None or profile.account_id != account_id:
-            raise NotFound("profile")
+        profile = _locked_profile(session, account_id, profile_id)
         account = session.get_one(Account, account_id)
         connection = session.get_one(Connection, profile.connection_id)
         audit.note(
@@ -68,6 +67,22 @@ def revoke_profile(runtime: Runtime, *, account_id: str, profile_id: str) -> Non
         else:
             note_unused(runtime.clock, runtime.settings.retention_days, session, [connection.id])
     runtime.queue.announce(wanted)
+
+
+def _locked_profile(session: Session, account_id: str, profile_id: str) -> Profile:
+    """Lock what ends with a profile, so that whoever else leaves now is counted too."""
+    profile = session.get(Profile, profile_id)
+    if profile is None or profile.account_id != account_id:
+        raise NotFound("profile")
+    if session.get_bind().dialect.name == "postgresql":
+        # The grants first, as when they are revoked: without their profile they are written.
+        grants = select(Grant.id).where(Grant.account_id == account_id).order_by(Grant.id)
+        session.execute(grants.with_for_update())
+    connections.lock(session, [profile.connection_id])
+    found = session.get(Profile, profile_id, populate_existing=True)
+    if found is None:
+        raise NotFound("profile")
+    return found
 
 
 def _end(runtime: Runtime, session: Session, connection: Connection) -> list[str]:
@@ -123,6 +138,7 @@ def note_unused(
 ) -> None:
     """Of these connections, retire those without a live grant after the retention time."""
     session.flush()
+    connections.lock(session, connection_ids)
     live = (
         select(Profile.connection_id)
         .join(Grant, Grant.account_id == Profile.account_id)
@@ -131,7 +147,7 @@ def note_unused(
     used = set(session.scalars(live))
     now = clock.now()
     for connection_id in set(connection_ids) - used:
-        connection = session.get(Connection, connection_id)
+        connection = session.get(Connection, connection_id, populate_existing=True)
         if connection is None or connection.unused_since is not None:
             continue
         connection.unused_since = now
@@ -144,6 +160,7 @@ def retire(runtime: Runtime, lease: Lease) -> None:
     wanted: list[str] = []
     now = runtime.clock.now()
     with transaction() as session:
+        connections.lock(session, [lease.subject_id])
         tasks.hold(session, lease, now)
         connection = session.get(Connection, lease.subject_id)
         if connection is not None and connection.unused_since is not None:

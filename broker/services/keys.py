@@ -111,5 +111,5 @@ def _stale(runtime: Runtime, wrapped: Wrapped) -> list[tuple[Any, bytes]]:
 def _values(wrapped: Wrapped) -> Iterator[tuple[Any, bytes]]:
     key = next(iter(wrapped.table.primary_key.columns))
     column = wrapped.table.c[wrapped.column]
-    rows = reading().execute(select(key, column).where(column.is_not(None)))
+    rows = reading().execute(select(key, column).where(column.is_not(None)).order_by(key))
     yield from rows.yield_per(BATCH)

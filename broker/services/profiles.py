@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from typing import cast
+
+from sqlalchemy import bindparam, select
 
 from broker.models import Connection, Profile, reading
+from broker.models.base import table_of
 from broker.services import connections
 from broker.services.runtime import Runtime
+
+_P = table_of(Profile).c
+_K = table_of(Connection).c
+
+_CONNECTION = (
+    select(_K.id, _K.provider, _K.service, _K.wrapped_key, _K.sealed_identity)
+    .join_from(table_of(Profile), table_of(Connection), _K.id == _P.connection_id)
+    .where(_P.id == bindparam("profile_id"))
+)
 
 
 def linking_profile(runtime: Runtime, profile_id: str) -> dict[str, str] | None:
     """Describe a profile for a token answer; None when it is gone."""
-    connection = reading().scalar(
-        select(Connection)
-        .join(Profile, Profile.connection_id == Connection.id)
-        .where(Profile.id == profile_id)
-    )
-    if connection is None:
+    values = {"profile_id": profile_id}
+    row = reading().connection().execute(_CONNECTION, values).first()
+    if row is None:
         return None
-    provider = runtime.providers.get(connection.provider)
+    provider = runtime.providers.get(row.provider)
     return {
-        "provider_name": provider.provider_name if provider else connection.provider,
+        "provider_name": provider.provider_name if provider else row.provider,
         "profile_id": profile_id,
-        "profile_name": connections.identity(runtime.vault, connection).profile_name,
-        "provider_service": connection.service,
+        "profile_name": connections.identity(runtime.vault, cast(Connection, row)).profile_name,
+        "provider_service": row.service,
     }

@@ -71,7 +71,7 @@ def subscribe(runtime: Runtime, lease: Lease) -> None:
     except ProviderError:
         _forget(runtime, lease, subscription_id)
         raise
-    _keep(runtime, lease, subscription_id, opened)
+    _keep(runtime, lease, subject.connection_id, subscription_id, opened)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +105,17 @@ def _subject(runtime: Runtime, lease: Lease) -> _Subject | None:
 
 
 def _keep(
-    runtime: Runtime, lease: Lease, subscription_id: str, opened: OpenedSubscription | None
+    runtime: Runtime,
+    lease: Lease,
+    connection_id: str,
+    subscription_id: str,
+    opened: OpenedSubscription | None,
 ) -> None:
     """Write what came of it; the next date is half the life that the provider granted."""
     now = runtime.clock.now()
     wanted: list[str] = []
     with transaction() as session:
+        connections.lock(session, [connection_id])
         tasks.hold(session, lease, now)
         subscription = session.get_one(Subscription, subscription_id)
         calendar = session.get_one(Calendar, subscription.calendar_id)

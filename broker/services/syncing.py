@@ -160,6 +160,8 @@ def _apply_pages(
     for page in _removals_last(pages):
         skipped += len(page.skipped)
         with transaction() as session:
+            if page.cursor is not None:
+                connections.lock(session, [subject.connection_id])
             tasks.hold(session, lease, runtime.clock.now())
             if page.events or page.deleted or page.skipped:
                 total += copy.apply(session, page, generation)
@@ -259,7 +261,9 @@ def roll_window(runtime: Runtime, lease: Lease) -> None:
         .where(Calendar.id == lease.subject_id)
     ).one_or_none()
     now = runtime.clock.now()
+    ids = [row[1].id] if row is not None else []
     with transaction() as session:
+        connections.lock(session, ids)
         tasks.hold(session, lease, now)
         if row is None or row[0].deleted_at:
             tasks.finish(session, lease, None)

@@ -128,6 +128,13 @@ def drop(session: Session, kinds: Iterable[Kind], subject_ids: Iterable[str]) ->
     )
 
 
+def lock(session: Session, subject_ids: Iterable[str]) -> None:
+    """Lock the tasks of calendars that are about to be written: a sync locks in this order."""
+    if session.get_bind().dialect.name == "postgresql":
+        query = select(_TASKS.c.id).where(_TASKS.c.subject_id.in_(list(subject_ids)))
+        session.execute(query.order_by(_TASKS.c.id).with_for_update())
+
+
 def due(runtime: Runtime, limit: int = 500) -> list[str]:
     """Find tasks that are due and not in anybody's hands, and mark them as queued.
 

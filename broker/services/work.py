@@ -125,16 +125,16 @@ def _note_reason(runtime: Runtime, lease: Lease, connection_id: str | None, reas
     """Let status say why it is not well, and when we last tried."""
     now = runtime.clock.now()
     with transaction() as session:
-        if lease.kind in _ON_CALENDARS:
-            session.execute(
-                update(Calendar)
-                .where(Calendar.id == lease.subject_id)
-                .values(reason=reason, last_attempt_at=now)
-            )
         if connection_id is not None:
             session.execute(
                 update(Connection)
                 .where(Connection.id == connection_id)
+                .values(reason=reason, last_attempt_at=now)
+            )
+        if lease.kind in _ON_CALENDARS:
+            session.execute(
+                update(Calendar)
+                .where(Calendar.id == lease.subject_id)
                 .values(reason=reason, last_attempt_at=now)
             )
 
