@@ -220,8 +220,8 @@ class TestHost:
             applies=lambda e: e["PATH_INFO"] in {"/", "/cloud/", "/.well-known/caldav"},
         )
         body = (
-            b'<multistatus xmlns="DAV:"><response><href>/cloud/remote.php/dav/</href><propstat><prop>'
-            b"<current-user-principal><href>/ada/</href></current-user-principal></prop>"
+            b'<multistatus xmlns="DAV:"><response><href>/cloud/remote.php/dav/</href>'
+            b"<propstat><prop><current-user-principal><href>/ada/</href></current-user-principal></prop>"
             b"<status>HTTP/1.1 200 OK</status></propstat></response></multistatus>"
         )
         world.faulty.add(faults.body(body), applies=lambda e: e["PATH_INFO"] == found)
