@@ -154,9 +154,14 @@ class ProviderUnavailable(ProviderError):
 
 
 class AuthorizationLost(ProviderError):
-    """A clear refusal of the credential: the person must connect again."""
+    """A clear refusal of the credential: the person must connect again.
+
+    *credential_version* is the connection's version that was refused; None when there was
+    nothing to refuse.
+    """
 
     reason = "authorization_lost"
+    credential_version: int | None = None
 
 
 class PermissionMissing(ProviderError):

@@ -36,16 +36,22 @@ def with_client(
 ) -> Result:
     """Do something with a working client; a refused access token is renewed once.
 
-    *action* may run twice. Raises AuthorizationLost when the second try is refused as well.
+    *action* may run twice. Raises AuthorizationLost when the second try is refused as well,
+    with the version of the credential that was refused: a newer one is not concerned.
     """
     found, version = client(runtime, connection_id)
     try:
         return action(found)
-    except AuthorizationLost:
+    except AuthorizationLost as error:
+        error.credential_version = version
         found, renewed = client(runtime, connection_id, stale=version)
         if renewed == version:
             raise
-    return action(found)
+    try:
+        return action(found)
+    except AuthorizationLost as error:
+        error.credential_version = renewed
+        raise
 
 
 def client(
@@ -75,7 +81,8 @@ def fresh(
         if _begin_refresh(connection, runtime.clock.now()):
             try:
                 _refresh(runtime, connection, cast(OAuthCredential, credential))
-            except AuthorizationLost:
+            except AuthorizationLost as error:
+                error.credential_version = connection.credential_version
                 # The person may have connected again while the old token was being refused.
                 if _version(connection_id) == connection.credential_version:
                     raise

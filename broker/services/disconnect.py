@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from broker.clock import Clock
 from broker.domain import OAuthCredential
-from broker.errors import NotFound
+from broker.errors import AuthorizationLost, NotFound
 from broker.ids import new_id
 from broker.models import Account, Connection, Grant, Profile, Revocation, reading, transaction
+from broker.models.base import changed, table_of
 from broker.providers.base import OAuthProvider
 from broker.services import audit, calendar_lists, connections, tasks
 from broker.services.runtime import Runtime
@@ -21,21 +22,29 @@ from broker.services.tasks import Kind, Lease
 log = logging.getLogger(__name__)
 
 GIVE_UP_AFTER = 12
+_CONNECTIONS = table_of(Connection)
 
 
-def mark_disconnected(runtime: Runtime, connection_id: str, reason: str) -> None:
+def mark_disconnected(
+    runtime: Runtime, lease: Lease, connection_id: str | None, error: AuthorizationLost
+) -> None:
     """Note that the provider refuses the credential, and stop every task that would use it.
 
-    The copy stays readable; the person is asked to connect again.
+    The copy stays readable; the person is asked to connect again. Where the person already
+    has, the refusal was the old credential's: only the task is begun anew. Without a connection
+    that works it has nothing left to do.
     """
-    now = runtime.clock.now()
+    now, reason = runtime.clock.now(), error.reason
     with transaction() as session:
-        connections.lock(session, [connection_id])
-        connection = session.get(Connection, connection_id)
-        if connection is None or connection.disconnected_reason is not None:
+        own = (_CONNECTIONS.c.id == connection_id, _CONNECTIONS.c.disconnected_reason.is_(None))
+        refuse = update(_CONNECTIONS).where(
+            *own, _CONNECTIONS.c.credential_version == error.credential_version
+        )
+        values = {"disconnected_reason": reason, "disconnected_at": now}
+        if connection_id is None or not changed(session, refuse.values(values)):
+            works = session.scalar(select(_CONNECTIONS.c.id).where(*own)) is not None
+            tasks.finish(session, lease, now if works else None)
             return
-        connection.disconnected_reason = reason
-        connection.disconnected_at = now
         calendar_lists.stop_all(session, connection_id)
         audit.note(session, now, "connection_refused", subject_id=connection_id, reason=reason)
     log.info("connection refused", extra={"connection": connection_id, "reason": reason})

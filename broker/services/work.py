@@ -24,6 +24,7 @@ from broker.errors import (
 from broker.models import Calendar, Connection, db, reading, transaction
 from broker.services import (
     calendar_lists,
+    connections,
     disconnect,
     housekeeping,
     login_guard,
@@ -60,12 +61,13 @@ def run(runtime: Runtime, task_id: str) -> bool:
     if lease is None:
         return False
     try:
-        with keep_lease(runtime, lease):
-            _RUNNERS[lease.kind](runtime, lease)
+        try:
+            with keep_lease(runtime, lease):
+                _RUNNERS[lease.kind](runtime, lease)
+        except ProviderError as error:
+            _provider_failed(runtime, lease, error)
     except LeaseLost:
         log.info("lease lost", extra={"task": task_id, "kind": lease.kind.value})
-    except ProviderError as error:
-        _provider_failed(runtime, lease, error)
     except BrokerError as error:
         log.error("task failed", extra={"task": task_id, "error": type(error).__name__})
         _put_back(runtime, lease, type(error).__name__)
@@ -88,10 +90,10 @@ def _provider_failed(runtime: Runtime, lease: Lease, error: ProviderError) -> No
             "reason": error.reason,
         },
     )
-    if isinstance(error, AuthorizationLost) and connection_id is not None:
-        if error.status is not None:
+    if isinstance(error, AuthorizationLost) and lease.kind in _ON_CALENDARS | _ON_CONNECTIONS:
+        if connection_id is not None and error.status is not None:
             login_guard.count_background_refusal(runtime, connection_id)
-        disconnect.mark_disconnected(runtime, connection_id, error.reason)
+        disconnect.mark_disconnected(runtime, lease, connection_id, error)
         return
     if isinstance(error, CalendarGone) and lease.kind in _ON_CALENDARS:
         _calendar_gone(runtime, lease, connection_id)
@@ -105,13 +107,19 @@ def _provider_failed(runtime: Runtime, lease: Lease, error: ProviderError) -> No
 
 
 def _calendar_gone(runtime: Runtime, lease: Lease, connection_id: str | None) -> None:
-    """The provider no longer knows the calendar: the list decides whether it is gone."""
+    """The provider no longer knows the calendar: the list decides whether it is gone.
+
+    Nothing is started again for a connection that was left or refused meanwhile.
+    """
     now = runtime.clock.now()
-    tasks.fail(runtime, lease, CalendarGone.reason)
     wanted: list[str] = []
     with transaction() as session:
-        if connection_id is not None:
-            wanted.append(tasks.want(session, Kind.LIST_CALENDARS, connection_id, now, now))
+        connections.lock(session, [connection_id or ""])
+        tasks.hold(session, lease, now)
+        held = session.get(Connection, connection_id) if connection_id else None
+        if held is not None and held.unused_since is None and held.disconnected_reason is None:
+            wanted.append(tasks.want(session, Kind.LIST_CALENDARS, held.id, now, now))
+    tasks.fail(runtime, lease, CalendarGone.reason)
     _note_reason(runtime, lease, connection_id, CalendarGone.reason)
     runtime.queue.announce(wanted)
 

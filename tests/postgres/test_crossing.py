@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from broker.errors import AuthorizationLost
 from broker.models import db
-from broker.services import disconnect, work
+from broker.services import disconnect, tasks, work
 from tests.processes.eventually import eventually
 from tests.world import ADA, Tokens, World
 
@@ -117,8 +118,14 @@ def syncing(world: World) -> Callable[[], Any]:
 
 
 def refused(world: World, _tokens: Tokens) -> Callable[[], Any]:
-    found = only(world, "SELECT id FROM connections")
-    return lambda: disconnect.mark_disconnected(world.runtime, found, "authorization_lost")
+    ((connection_id, version),) = world.rows("SELECT id, credential_version FROM connections")
+    task_id = only(world, "SELECT id FROM tasks WHERE kind = 'list_calendars'")
+    error = AuthorizationLost("google", "calendars", 401)
+    error.credential_version = version
+    with world.app.app_context():
+        lease = tasks.claim(world.runtime, task_id)
+    assert lease is not None
+    return lambda: disconnect.mark_disconnected(world.runtime, lease, connection_id, error)
 
 
 def reconnected(world: World, _tokens: Tokens) -> Callable[[], Any]:
