@@ -32,7 +32,6 @@ _KINDS: tuple[tuple[type[Exception], str], ...] = (
     (requests.exceptions.Timeout, "no answer in time"),
     (requests.exceptions.ChunkedEncodingError, "connection lost"),
     (ReadTimeoutError, "no answer in time"),
-    (BrokenTransfer, "connection lost"),
     (requests.exceptions.InvalidURL, NAME_NOT_FOUND),
     (UnicodeError, NAME_NOT_FOUND),
     (DecodeError, "body damaged"),
@@ -43,8 +42,11 @@ def name_of(error: Exception) -> str:
     """Name a transport failure in words of ours."""
     if isinstance(error, requests.exceptions.SSLError):
         return _tls_failure(error)
-    if any(isinstance(cause, NameResolutionError) for cause in _causes(error)):
+    causes = list(_causes(error))
+    if any(isinstance(cause, NameResolutionError) for cause in causes):
         return NAME_NOT_FOUND
+    if any(isinstance(cause, BrokenTransfer) for cause in causes):
+        return "connection lost"
     return next((name for kind, name in _KINDS if isinstance(error, kind)), NO_CONNECTION)
 
 

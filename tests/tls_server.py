@@ -85,10 +85,22 @@ def _serve(listener: socket.socket, context: ssl.SSLContext | None) -> None:
         plain.settimeout(5)
         try:
             with context.wrap_socket(plain, server_side=True) if context else plain as connection:
-                connection.recv(65536)
+                _read_request(connection)
                 connection.sendall(ANSWER)
         except OSError:
             plain.close()
+
+
+def _read_request(connection: socket.socket) -> None:
+    """Read headers and body: closing on unread bytes would reset the connection."""
+    received = b""
+    while b"\r\n\r\n" not in received and (more := connection.recv(65536)):
+        received += more
+    head, _, body = received.partition(b"\r\n\r\n")
+    lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")]
+    left = (int(lengths[0].partition(b":")[2]) if lengths else 0) - len(body)
+    while left > 0 and (more := connection.recv(65536)):
+        left -= len(more)
 
 
 def _name(text: str) -> x509.Name:

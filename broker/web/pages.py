@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from flask import request
 from flask.typing import ResponseReturnValue
@@ -166,24 +167,16 @@ def _form_page(
     slug, label = provider
     phrases = phrases_for(slug)
     heading = _(phrases.again if relink_for else phrases.heading) % {"provider": label}
-    words = words_for(code) if code else None
-    errors = {name: form.errors[name][0] for name in VISIBLE_FIELDS if form.errors.get(name)}
-    trouble = _trouble(words, errors)
-    if words and words.beside:
-        errors[words.field] = words.beside
+    trouble, shown = _mistakes(form, code)
     return page(
         template,
         status=400 if trouble and request.method == "POST" else 200,
         title=f"{trouble} · {heading}" if trouble else heading,
         app=app,
         legal=legal,
-        slug=slug,
         label=label,
         phrases=phrases,
         heading=heading,
-        words=words,
-        errors=errors,
-        first=next(iter(errors), words.field if words else ""),
         form=form,
         permissions=permissions,
         relink_for=relink_for,
@@ -193,9 +186,21 @@ def _form_page(
         cancel_url=with_locale(urls[2]),
         cancel_form=CancelForm(),
         facts=_facts(facts, code=code, diagnosis=diagnosis) if facts or code else [],
-        checkup=doctor.checkup(diagnosis),
         diagnosis=diagnosis,
+        checkup=doctor.checkup(diagnosis),
+        **shown,
     )
+
+
+def _mistakes(form: FlaskForm, code: str | None) -> tuple[str, dict[str, Any]]:
+    """Give what is wrong with a form: in short for the title of its page, and to be shown."""
+    words = words_for(code) if code else None
+    errors = {name: form.errors[name][0] for name in VISIBLE_FIELDS if form.errors.get(name)}
+    trouble = _trouble(words, errors)
+    if words and words.beside:
+        errors[words.field] = words.beside
+    first = next(iter(errors), words.field if words else "")
+    return trouble, {"words": words, "errors": errors, "first": first}
 
 
 def _trouble(words: Words | None, errors: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,3 +102,13 @@ def test_the_trace_tells_plain_http(authority: Authority) -> None:
         http(authority).traced(steps).call(call(port, "http"))
 
     assert [(step.outcome, step.secure) for step in steps] == [("200", False)]
+
+
+def test_a_server_that_hangs_up_was_reached() -> None:
+    """Not the same as one that cannot be connected to."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=lambda: listener.accept()[0].close(), daemon=True)
+        thread.start()
+        with pytest.raises(ProviderUnavailable, match="connection lost"):
+            http().call(call(listener.getsockname()[1], "http"))
+        thread.join(5)
