@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from benchmarks import django_peer, http_server, jobs, startup, sync, table, workers
+from benchmarks import caldav, django_peer, http_server, jobs, startup, sync, table, workers
 from benchmarks.installation import InProcess, installed
 from benchmarks.table import Row
 from tests.postgres.cluster import Cluster
@@ -55,7 +55,12 @@ def main() -> int:
     """Run every part."""
     print(table.machine(), flush=True)
     began, rows = time.monotonic(), list[Row]()
-    parts: list[Callable[[], Iterator[Row]]] = [on_sqlite, on_postgresql, with_workers]
+    parts: list[Callable[[], Iterator[Row]]] = [
+        on_sqlite,
+        on_postgresql,
+        with_workers,
+        caldav.rows,
+    ]
     for part in parts:
         for row in part():
             rows.append(row)

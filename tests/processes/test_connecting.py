@@ -143,7 +143,7 @@ for _ in range(8):
         os.read(reader, 1)
         with app.app_context():
             client, version = credentials.client(current_runtime(), sys.argv[1], stale=1)
-            os.write(1, f"answer {version} {len(client.calendars())}\n".encode())
+            os.write(1, f"answer {version} {len(client.calendars())}\\n".encode())
         os._exit(0)
     children.append(child)
 os.close(writer)
