@@ -14,6 +14,7 @@ BrokerError
   TooManyRequests        a caller over its limit
   ProviderError          carries provider, operation and status; never a body
     RateLimited          carries retry_after
+      RefreshPending     somebody else renews the credential, and it takes long
     ProviderUnavailable  5xx, timeout, connection lost, unreadable transport
     AuthorizationLost    the provider clearly refuses the credential
     PermissionMissing    the credential works but lacks a permission
@@ -145,6 +146,12 @@ class RateLimited(ProviderError):
     ) -> None:
         super().__init__(provider, operation, status, detail=detail)
         self.retry_after = retry_after
+
+
+class RefreshPending(RateLimited):
+    """Somebody else has been renewing the credential for a while: come back soon."""
+
+    reason = "provider_unavailable"
 
 
 class ProviderUnavailable(ProviderError):

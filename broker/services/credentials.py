@@ -14,7 +14,7 @@ from typing import TypeVar, cast
 from sqlalchemy import or_, select, update
 
 from broker.domain import Credential, OAuthCredential
-from broker.errors import AuthorizationLost, ProviderUnavailable
+from broker.errors import AuthorizationLost, RefreshPending
 from broker.models import Connection, reading, transaction
 from broker.models.base import changed, table_of
 from broker.providers.base import CalendarClient, OAuthProvider
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 MARGIN = timedelta(minutes=4)
 REFRESH_LEASE = timedelta(seconds=75)
 LOOK_AGAIN = timedelta(milliseconds=50)
+PATIENCE = timedelta(seconds=5)
 _CONNECTIONS = table_of(Connection)
 
 Result = TypeVar("Result")
@@ -72,13 +73,17 @@ def fresh(
     """Give a connection, as it was read, and a credential that does not expire within minutes.
 
     *stale* is a credential version that the provider has just refused: it is not used again.
+    Whoever finds that somebody else refreshes only reads, so as to keep nobody from writing.
+    Raises RefreshPending when that takes long: a worker has other work to do.
     """
     waited_from = runtime.clock.now()
     while True:
         connection, credential = _read(runtime, connection_id)
         if not _needs_refresh(runtime, connection, credential, stale):
             return connection, credential
-        if _begin_refresh(connection, runtime.clock.now()):
+        now = runtime.clock.now()
+        is_free = connection.refresh_until is None or connection.refresh_until <= now
+        if is_free and _begin_refresh(connection, now):
             try:
                 _refresh(runtime, connection, cast(OAuthCredential, credential))
             except AuthorizationLost as error:
@@ -88,8 +93,8 @@ def fresh(
                     raise
             # What comes of it is used even when it is short-lived, or this would never end.
             return _read(runtime, connection_id)
-        if runtime.clock.now() - waited_from > REFRESH_LEASE:
-            raise ProviderUnavailable(connection.provider, "refresh", detail="no answer in time")
+        if now - waited_from >= PATIENCE:
+            raise RefreshPending(connection.provider, "refresh", retry_after=PATIENCE)
         runtime.clock.sleep(LOOK_AGAIN)
 
 
