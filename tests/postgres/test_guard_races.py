@@ -14,7 +14,6 @@ from broker.services import login_guard
 from broker.services.login_guard import PER_ADDRESS, PER_LOGIN
 from tests.world import World
 
-pytest.importorskip("tests.postgres.cluster")
 pytestmark = pytest.mark.postgres
 
 THREADS = 8
