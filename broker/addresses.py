@@ -192,10 +192,17 @@ class GuardedAdapter(HTTPAdapter):
     Behind an egress proxy the proxy connects, so only the URL can be checked here.
     """
 
-    def __init__(self, policy: AddressPolicy, *, through_proxy: bool = False) -> None:
+    def __init__(
+        self,
+        policy: AddressPolicy,
+        *,
+        through_proxy: bool = False,
+        pool_connections: int = 10,
+        pool_maxsize: int = 16,
+    ) -> None:
         self._policy = policy
         self._through_proxy = through_proxy
-        super().__init__(pool_maxsize=16)
+        super().__init__(pool_connections=pool_connections, pool_maxsize=pool_maxsize)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Build the pool with connection classes bound to this policy."""

@@ -12,6 +12,7 @@ What is traced and raised names hosts and steps; never headers, bodies, queries 
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -66,13 +67,29 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Channel:
+    """The connection that an answer came over.
+
+    *port* is our end of it, which tells it from another one to the same host. *certificate*
+    is the server's in DER; None without TLS.
+    """
+
+    port: int
+    certificate: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. *url* is the address that answered, after redirects."""
+    """What came back. *url* is the address that answered, after redirects.
+
+    *channel* is known to an Http that stands `alone`, and while the connection is kept.
+    """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     url: str
+    channel: Channel | None = None
 
     def json(self, provider: str, operation: str) -> Any:
         """Decode a JSON body. Raises ProtocolError when it is not JSON."""
@@ -112,10 +129,15 @@ class Http:
         self.clock = clock
         self.policy = policy or AddressPolicy()
         self.trace: list[Step] | None = None
-        self._plain = self._session(HTTPAdapter(pool_maxsize=16), proxy_url, ca_file, mounts)
-        self._guarded = self._session(
-            GuardedAdapter(self.policy, through_proxy=bool(proxy_url)), proxy_url, ca_file, mounts
-        )
+        self._is_alone = False
+        self._wiring = (proxy_url, ca_file, mounts)
+        self._plain = self._session(HTTPAdapter(pool_maxsize=16), *self._wiring)
+        self._guarded = self._guarded_session()
+
+    def _guarded_session(self, **pool: int) -> requests.Session:
+        through_proxy = bool(self._wiring[0])
+        adapter = GuardedAdapter(self.policy, through_proxy=through_proxy, **pool)
+        return self._session(adapter, *self._wiring)
 
     @staticmethod
     def _session(
@@ -141,6 +163,18 @@ class Http:
         view = object.__new__(Http)
         view.__dict__.update(self.__dict__)
         view.trace = steps
+        return view
+
+    def alone(self) -> Http:
+        """Give a view whose guarded calls share a connection with nobody, one for each host.
+
+        For logins that belong to the connection and not to the request (NTLM): what comes over
+        it is done in the login's name.
+        """
+        view = object.__new__(Http)
+        view.__dict__.update(self.__dict__)
+        view._is_alone = True
+        view._guarded = view._guarded_session(pool_connections=1, pool_maxsize=1)
         return view
 
     def call(self, call: Call) -> Answer:
@@ -200,13 +234,14 @@ class Http:
                 stream=True,
             )
             with response:
+                channel = _channel(response) if self._is_alone else None
                 body = b"".join(self._chunks(call, response, started))
         except AddressRefused:
             raise
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
             detail = name_of(error)
             raise ProviderUnavailable(call.provider, call.operation, detail=detail) from None
-        return Answer(response.status_code, response.headers, body, url)
+        return Answer(response.status_code, response.headers, body, url, channel)
 
     def _chunks(self, call: Call, response: requests.Response, started: float) -> Iterator[bytes]:
         limit, size = call.deadline.total_seconds(), 0
@@ -245,6 +280,16 @@ def same_origin(from_url: str, to_url: str) -> bool:
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
+
+
+def _channel(response: requests.Response) -> Channel | None:
+    """Name the connection of an answer that has not been read; None when it will be closed."""
+    connection = getattr(response.raw, "connection", None)
+    sock = getattr(connection, "sock", None)
+    if sock is None:
+        return None
+    certificate = sock.getpeercert(True) if isinstance(sock, ssl.SSLSocket) else None
+    return Channel(sock.getsockname()[1], certificate)
 
 
 def _place(url: str) -> tuple[str, str]:
