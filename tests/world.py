@@ -211,8 +211,11 @@ class World:
         return str(leaving.headers["Location"])
 
     def arrive(self, browser: FlaskClient, back: str) -> TestResponse:
-        """Follow a provider's redirect back to the broker."""
-        return browser.get(back.removeprefix(self.settings.public_url))
+        """Follow a provider's redirect back to the broker, and on to the page it leads to."""
+        answer = browser.get(back.removeprefix(self.settings.public_url))
+        if answer.headers.get("Location", "").startswith("/"):
+            return browser.get(answer.headers["Location"])
+        return answer
 
     def connect(self, person: str = ADA, **params: str) -> str:
         """Take a person all the way; gives the address back at the application."""

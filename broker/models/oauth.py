@@ -80,9 +80,9 @@ class ConnectAttempt(Base):
     """A person on their way through the connect pages, bound to one browser.
 
     *handle_digest* is that of the handle in the page's address; *state_digest* that of the
-    `state` sent to a provider, taken once. *wrapped_request* holds what the application asked
-    for (None while relinking, when *profile_id* is set instead); *wrapped_flow* what the flow
-    at the provider needs (verifier, nonce).
+    `state` last sent to a provider. *wrapped_request* holds what the application asked for
+    (None while relinking, when *profile_id* is set instead); *wrapped_flow* what the flow at
+    the provider needs (verifier, nonce), until the state comes back: it is taken once.
     """
 
     __tablename__ = "connect_attempts"

@@ -104,6 +104,20 @@ def restart(runtime: Runtime, handle: str, browser: str) -> str:
     return begin(runtime, browser, request=old.request, profile_id=old.profile_id)
 
 
+def ended(runtime: Runtime, handle: str, browser: str) -> Attempt:
+    """Find the attempt of a page that comes after its end. Raises AttemptOver for any other."""
+    row = reading().scalar(
+        select(ConnectAttempt).filter_by(handle_digest=runtime.vault.digest("attempt", handle))
+    )
+    try:
+        _check(runtime, row, browser)
+    except AttemptOver as error:
+        if error.code != "attempt_used":
+            raise
+        return _open(runtime, row, handle)
+    raise AttemptOver("attempt_over")
+
+
 def leave(runtime: Runtime, attempt: Attempt, slug: str, started: AuthorizationAttempt) -> None:
     """Note that the person goes to a provider with this state."""
     flow = _Flow(attempt.handle, started)
@@ -134,25 +148,33 @@ def new_flow(redirect_uri: str, *, locale: str | None) -> AuthorizationAttempt:
 def arrive(runtime: Runtime, slug: str, state: str, browser: str) -> Attempt:
     """Take the state that a provider brought back; it works once, here, for this provider.
 
+    The row keeps the state's digest, so that a page that is loaded again can say whose it was.
+
     Raises AttemptOver. A return in another browser changes nothing.
     """
     digest = runtime.vault.digest("state", state)
     row = reading().scalar(select(ConnectAttempt).filter_by(state_digest=digest))
     _check(runtime, row, browser)
-    if row is None or row.provider != slug or row.wrapped_flow is None:
+    if row is None or row.provider != slug:
         raise AttemptOver("attempt_over")
+    if row.wrapped_flow is None:
+        raise AttemptOver("attempt_used", application_id=row.application_id)
     flow = msgspec.json.decode(
         runtime.vault.unwrap(row.wrapped_flow, f"connect_attempts:{row.id}:flow"), type=_Flow
     )
-    attempt_id = row.id
+    attempt_id, application_id = row.id, row.application_id
     with transaction() as session:
         take = (
             update(_ATTEMPTS)
-            .where(_ATTEMPTS.c.id == attempt_id, _ATTEMPTS.c.state_digest == digest)
-            .values(state_digest=None, wrapped_flow=None)
+            .where(
+                _ATTEMPTS.c.id == attempt_id,
+                _ATTEMPTS.c.state_digest == digest,
+                _ATTEMPTS.c.wrapped_flow.is_not(None),
+            )
+            .values(wrapped_flow=None)
         )
         if not changed(session, take):
-            raise AttemptOver("attempt_over")
+            raise AttemptOver("attempt_used", application_id=application_id)
     return _open(runtime, row, flow.handle, flow.started)
 
 
@@ -162,7 +184,7 @@ def _check(runtime: Runtime, row: ConnectAttempt | None, browser: str) -> None:
     if not browser or not same(row.browser_digest, runtime.vault.digest("browser", browser)):
         raise AttemptOver("other_browser")
     if row.finished_at is not None:
-        raise AttemptOver("attempt_over", application_id=row.application_id)
+        raise AttemptOver("attempt_used", application_id=row.application_id)
     if row.expires_at <= runtime.clock.now():
         raise AttemptOver("attempt_over", application_id=row.application_id, may_restart=True)
 

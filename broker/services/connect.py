@@ -140,10 +140,10 @@ def _close(session: Session, attempt: Attempt, now: datetime) -> None:
     end = (
         update(ConnectAttempt)
         .where(ConnectAttempt.id == attempt.id, ConnectAttempt.finished_at.is_(None))
-        .values(finished_at=now, wrapped_flow=None, state_digest=None)
+        .values(finished_at=now, wrapped_flow=None)
     )
     if not changed(session, end):
-        raise AttemptOver("attempt_over")
+        raise AttemptOver("attempt_used", application_id=attempt.application.id)
 
 
 def _held(session: Session, slug: str, digest: bytes) -> Connection | None:

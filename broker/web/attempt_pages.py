@@ -23,7 +23,8 @@ from broker.web.doctor import TIME_FORMAT
 from broker.web.forms import FORMS, ConnectForm, PasswordForm
 from broker.web.layout import App, legal
 from broker.web.phrases import phrases_for
-from broker.web.translations import _
+from broker.web.translations import _, asked_locale
+from broker.web.words import known_code
 
 log = logging.getLogger(__name__)
 
@@ -114,15 +115,22 @@ def failed(
         "connect failed",
         extra={"attempt": attempt.id, "provider": provider.slug, "reason": code},
     )
-    if typed is not None or code in RETRIED_IN_PLACE:
+    if typed is not None:
         return form(attempt, provider, form=typed, notice=code, diagnosis=diagnosis)
     return refused(attempt, provider, code)
 
 
 def refused(attempt: Attempt, provider: Provider, code: str) -> ResponseReturnValue:
-    """Show why the provider said no; a person who said no themselves goes straight back."""
+    """Go to the page that says why; a person who said no themselves goes straight back."""
     if code == "access_denied":
         return cancelled(attempt)
+    return _lead(attempt, "connect.show", slug=provider.slug, reason=known_code(code))
+
+
+def stopped(attempt: Attempt, provider: Provider, code: str) -> ResponseReturnValue:
+    """Show why a connection did not come about, and the way on."""
+    if code in RETRIED_IN_PLACE:
+        return form(attempt, provider, notice=code)
     return pages.problem(
         code,
         app=as_app(attempt.application),
@@ -137,16 +145,22 @@ def refused(attempt: Attempt, provider: Provider, code: str) -> ResponseReturnVa
 
 def leave(attempt: Attempt, uri: str | None) -> ResponseReturnValue:
     """Go back to the application; after relinking there is no address to go to."""
-    if uri is not None:
-        return redirect(uri, 303)
+    return redirect(uri, 303) if uri is not None else _lead(attempt, "connect.connected")
+
+
+def connected(attempt: Attempt) -> ResponseReturnValue:
+    """Show that a renewed connection works."""
     return pages.reconnected(as_app(attempt.application), legal=legal())
 
 
 def cancelled(attempt: Attempt) -> ResponseReturnValue:
     """End an attempt because the person said no, and go back to where there is a way."""
     uri = connect.cancel(current_runtime(), attempt)
-    if uri is not None:
-        return redirect(uri, 303)
+    return redirect(uri, 303) if uri is not None else _lead(attempt, "connect.declined")
+
+
+def declined(attempt: Attempt) -> ResponseReturnValue:
+    """Show that nothing was connected, as the person wished."""
     return pages.problem(
         "access_denied",
         app=as_app(attempt.application),
@@ -168,6 +182,12 @@ def over(error: AttemptOver) -> ResponseReturnValue:
         back_url=application.url if application and application.url else None,
         legal=legal(),
     )
+
+
+def _lead(attempt: Attempt, endpoint: str, **values: Any) -> ResponseReturnValue:
+    """Lead on to another of the attempt's pages, in the language of this one."""
+    locale = asked_locale() or (attempt.started.locale if attempt.started else None)
+    return redirect(url_for(endpoint, handle=attempt.handle, locale=locale, **values), 303)
 
 
 def as_app(application: Application) -> App:

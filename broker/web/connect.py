@@ -31,6 +31,8 @@ def blueprint() -> Blueprint:
     views.get("/connect/<handle>")(choose)
     views.get("/connect/<handle>/restart")(restart)
     views.post("/connect/<handle>/cancel")(cancel)
+    views.get("/connect/<handle>/connected")(connected)
+    views.get("/connect/<handle>/declined")(declined)
     views.get("/connect/<slug>/callback")(callback)
     views.get("/connect/<handle>/<slug>")(show)
     views.post("/connect/<handle>/<slug>")(go_on)
@@ -80,11 +82,14 @@ def choose(handle: str) -> ResponseReturnValue:
 
 
 def show(handle: str, slug: str) -> ResponseReturnValue:
-    """Show what the application will be able to do, and the way on."""
+    """Show what the application will be able to do, and the way on; or why it ended there."""
     attempt = _attempt(handle)
     provider = _offered(attempt, slug)
     if provider is None:
         return redirect(url_for("connect.choose", handle=handle), 303)
+    reason = request.args.get("reason", "")
+    if reason:
+        return attempt_pages.stopped(attempt, provider, reason)
     return attempt_pages.form(attempt, provider)
 
 
@@ -111,8 +116,21 @@ def cancel(handle: str) -> ResponseReturnValue:
     return attempt_pages.cancelled(attempt)
 
 
+def connected(handle: str) -> ResponseReturnValue:
+    """Show that a renewed connection works, when there is no application's page to go to."""
+    return attempt_pages.connected(attempts.ended(current_runtime(), handle, browser()))
+
+
+def declined(handle: str) -> ResponseReturnValue:
+    """Show that nothing was renewed because the person said no."""
+    return attempt_pages.declined(attempts.ended(current_runtime(), handle, browser()))
+
+
 def callback(slug: str) -> ResponseReturnValue:
-    """Take the person back from a provider: right browser, right provider, once."""
+    """Take the person back from a provider: right browser, right provider, once.
+
+    The answer always leads on to another address, which can be loaded again.
+    """
     runtime = current_runtime()
     provider = runtime.providers.get(slug)
     if not isinstance(provider, OAuthProvider):

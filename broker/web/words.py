@@ -34,6 +34,13 @@ _ATTEMPTS = {
         N_("Start again"),
         Press.RETRY,
     ),
+    "attempt_used": Words(
+        N_("This step is already behind you"),
+        N_("This page works only once, and it has been used. What you did then still counts."),
+        N_("Go back to the application. If your calendar is missing there, connect it once more."),
+        N_("Go back"),
+        Press.BACK,
+    ),
     "other_browser": Words(
         N_("We lost track of your browser"),
         N_("The connection began in another browser, or this one does not keep our cookie."),

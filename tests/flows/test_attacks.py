@@ -122,7 +122,7 @@ def test_a_code_of_another_login_cannot_be_injected(world: World) -> None:
     stolen = query_of(world.consent(world.leave(attacker), GRACE))["code"]
     state = query_of(world.leave(victim))["state"]
 
-    page = victim.get(f"/connect/google/callback?state={state}&code={stolen}")
+    page = world.arrive(victim, f"/connect/google/callback?state={state}&code={stolen}")
 
     assert page.status_code == 400
     assert stored(world) == (0,) * 6
@@ -134,7 +134,9 @@ def test_the_code_of_one_tab_does_not_serve_the_other(world: World) -> None:
     first, second = world.leave(browser), world.leave(browser)
     code = query_of(world.consent(first, GRACE))["code"]
 
-    page = browser.get(f"/connect/google/callback?state={query_of(second)['state']}&code={code}")
+    page = world.arrive(
+        browser, f"/connect/google/callback?state={query_of(second)['state']}&code={code}"
+    )
 
     assert page.status_code == 400
     assert stored(world) == (0,) * 6

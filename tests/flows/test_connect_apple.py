@@ -254,7 +254,7 @@ def test_a_relink_masks_the_address_and_heals(apple: AppleWorld) -> None:
     assert APPLE_ADA not in page.text
 
     typed = {"email": APPLE_ADA, "app_code": "zzzz-yyyy-xxxx-wwww"}
-    done = apple.press(browser, page, **typed)
+    done = browser.get(apple.press(browser, page, **typed).headers["Location"])
     apple.work()
 
     assert "connected again" in done.text

@@ -263,7 +263,7 @@ def test_a_relink_with_the_new_password_heals(dav: DavWorld) -> None:
     page = browser.get(browser.get(f"/relink/{profile_id}").headers["Location"])
 
     typed = {"url": DAV, "username": USER, "password": "new-password"}
-    done = dav.press(browser, page, **typed)
+    done = browser.get(dav.press(browser, page, **typed).headers["Location"])
     dav.work()
 
     assert "connected again" in done.text

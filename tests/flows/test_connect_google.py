@@ -218,7 +218,7 @@ def test_an_administrators_block_that_comes_back_shows_what_it_needs(world: Worl
     browser = world.browser()
     state = query_of(world.leave(browser))["state"]
 
-    page = browser.get(f"/connect/google/callback?state={state}&error={BLOCKED}")
+    page = world.arrive(browser, f"/connect/google/callback?state={state}&error={BLOCKED}")
 
     assert page.status_code == 400
     assert "Your organisation has to allow this first" in page.text
@@ -427,8 +427,67 @@ def test_the_back_button_after_the_end_changes_nothing(world: World) -> None:
         ),
     ):
         assert answer.status_code == 400
-        assert "run out" in answer.text
+        assert "already behind you" in answer.text
+        assert "Acme Scheduling" in answer.text
     assert world.count("connections") == 1
+
+
+@pytest.mark.parametrize("fault", ["partial_scopes", "server_error_500", "access_denied_redirect"])
+def test_the_way_back_from_google_never_ends_on_the_callback(world: World, fault: str) -> None:
+    """Its state is spent: loading it again would show another page than the first time."""
+    browser = world.browser()
+    world.faults.set(ADA, fault, times=5)
+    back = world.consent(world.leave(browser)).removeprefix(BROKER)
+
+    answer = browser.get(back)
+
+    assert answer.status_code == 303
+    assert "/callback?state" not in answer.headers["Location"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("partial_scopes", "One permission is still missing"), ("server_error_500", "not answering")],
+)
+def test_what_went_wrong_at_google_can_be_read_again(world: World, fault: str, words: str) -> None:
+    browser = world.browser()
+    world.faults.set(ADA, fault, times=5)
+    back = world.consent(world.leave(browser, locale="en")).removeprefix(BROKER)
+    place = browser.get(back).headers["Location"]
+
+    first, again = browser.get(place), browser.get(place)
+    german = browser.get(place.replace("locale=en", "locale=de"))
+
+    assert words in first.text
+    assert words in again.text
+    assert '<html lang="de"' in german.text
+    assert 'lang="de" hreflang="de"' in first.text
+    assert "attempt_used" in browser.get(back).text
+
+
+def test_a_reason_in_the_address_ends_nothing(world: World) -> None:
+    """Whatever somebody writes there, it is only shown, and only what we have words for."""
+    browser = world.browser()
+    page = world.open(browser, provider_name="google")
+
+    for reason in ("access_denied", "<script>alert(1)</script>", "attempt_used"):
+        shown = browser.get(form_action(page), query_string={"reason": reason})
+        assert "<script>alert" not in shown.text
+
+    assert world.press(browser, page).status_code == 303
+
+
+def test_pages_after_the_end_are_for_ended_attempts_of_this_browser(world: World) -> None:
+    browser = world.browser()
+    page = world.open(browser, provider_name="google")
+    handle = form_action(page).split("/")[2]
+
+    for name in ("connected", "declined"):
+        early = browser.get(f"/connect/{handle}/{name}")
+        foreign = world.browser().get(f"/connect/{handle}/{name}")
+        assert early.status_code == foreign.status_code == 400
+        assert "run out" in early.text
+        assert "lost track of your browser" in foreign.text
 
 
 def test_back_from_google_and_on_again_works(world: World) -> None:
