@@ -93,7 +93,8 @@ class RemoteEvent(msgspec.Struct, frozen=True, kw_only=True):
     *start* and *end* bound the event; *end* is exclusive. For a master they are the first
     occurrence's. *recurrence* holds iCalendar lines (`RRULE:`, `RDATE`, `EXDATE`; RFC 5545
     section 3.8.5) and marks a master. *series_id* is the master's remote_id and marks an
-    exception, which *original_start* places; with *cancelled* the occurrence does not happen.
+    exception, which *original_start* places; with *cancelled* the occurrence does not happen,
+    and with *this_and_future* it speaks for all later ones too (RFC 5545 section 3.2.13).
     An exception whose master is unknown is a single event.
     """
 
@@ -107,6 +108,7 @@ class RemoteEvent(msgspec.Struct, frozen=True, kw_only=True):
     recurrence: tuple[str, ...] = ()
     series_id: str | None = None
     original_start: Moment | None = None
+    this_and_future: bool = False
     content: EventContent = EventContent()
 
 

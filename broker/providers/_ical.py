@@ -143,10 +143,7 @@ def _read_overrides(
     zones: Zones,
     master: Stamp | None,
 ) -> None:
-    """Read each override; of two for one occurrence the later version counts.
-
-    One for this and all later occurrences (RFC 5545 section 3.2.13) changes only the first.
-    """
+    """Read each override; of two for one occurrence the later version counts."""
     by_id: dict[str, tuple[Component, Moment]] = {}
     for override in overrides:
         try:
@@ -156,8 +153,6 @@ def _read_overrides(
         if original is None:
             reading.skipped.add(f"{source.href}#")
             continue
-        if _is_range(override):
-            reading.unfollowed.add(f"{source.href}#range")
         remote_id = f"{source.href}#{canonical(original)}"
         held = by_id.get(remote_id)
         if held is None or _rank(override) >= _rank(held[0]):
@@ -188,6 +183,7 @@ def _override(
         cancelled=override.word("STATUS") == "CANCELLED",
         series_id=source.href,
         original_start=original,
+        this_and_future=_is_range(override),
         content=_content(override, source, remote_id, (start, end), zones),
     )
 

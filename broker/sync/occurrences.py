@@ -7,9 +7,9 @@ from datetime import datetime
 
 from broker.crypto import Vault
 from broker.domain import RemoteEvent, Window
-from broker.sync.expand import expand
 from broker.sync.keys import occurrence_uid, series_uid
 from broker.sync.plan import Keyed, Wanted
+from broker.sync.stretches import occurrences_of, stretches
 
 
 def occurrences(
@@ -54,18 +54,12 @@ def _series(
     replaced = {
         item.event.original_start.at for item in exceptions if item.event.original_start is not None
     }
-    expansion = expand(
-        start=event.start,
-        end=event.end,
-        all_day=event.all_day,
-        recurrence=event.recurrence,
-        window=window,
-        replaced=replaced,
-    )
-    busy = event.busy.value
-    for original, start, end in expansion.occurrences:
-        uid = occurrence_uid(vault, calendar_id, master.key, _seconds(original))
-        yield Wanted(uid, master.key, series, _seconds(start), _seconds(end), event.all_day, busy)
+    for stretch in stretches(master, exceptions):
+        item = stretch.item
+        for original, start, end in occurrences_of(event, stretch, window, replaced):
+            uid = occurrence_uid(vault, calendar_id, master.key, _seconds(original))
+            times = _seconds(start), _seconds(end)
+            yield Wanted(uid, item.key, series, *times, item.event.all_day, item.event.busy.value)
     for item in exceptions:
         uid = occurrence_uid(vault, calendar_id, master.key, _original(item.event))
         wanted = _wanted(item, uid, series)

@@ -277,7 +277,7 @@ class TestServers:
 class TestObjects:
     """Rules that are not followed are marked, and everything else is read."""
 
-    def test_this_and_future_changes_the_first_and_is_marked(
+    def test_this_and_future_is_told(
         self, client: CalDavClient, remote: ICloudRemote, window: Window
     ) -> None:
         series = event("s", *SPAN, "RRULE:FREQ=DAILY;COUNT=9", "SUMMARY:Before")
@@ -293,8 +293,9 @@ class TestObjects:
         pages = read(client, remote, None, window)
 
         assert ["Before", "After"] == [e.content.summary for e in events_of(pages)]
-        assert {f"{path}#range"} == set().union(*(page.skipped for page in pages))
-        assert not any(page.deleted for page in pages)
+        assert [False, True] == [e.this_and_future for e in events_of(pages)]
+        assert {path} == {e.series_id or e.remote_id for e in events_of(pages)}
+        assert not any(page.skipped or page.deleted for page in pages)
 
     def test_exrule_is_marked(self) -> None:
         text = wrap("x", event("s", *SPAN, "RRULE:FREQ=DAILY", "EXRULE:FREQ=WEEKLY"))
