@@ -183,9 +183,11 @@ def test_sigterm_lets_the_running_job_end(stack: Stack, ada: Partner) -> None:
     others = [process for process in stack.workers if process is not worker]
     for other in others:
         assert stack.end(other, SIGTERM) == 0
+    eventually(stack.is_idle, within_s=SYNC_S, what="what was there before")
     google.fault("slow", seconds=3, times=1)
     google.seed(1)
-    eventually(lambda: stack.leased("sync_calendar"), within_s=20, what="the slow job")
+    eventually(lambda: "slow" not in google.active_faults(), within_s=20, what="the slow job")
+    assert stack.leased("sync_calendar")
 
     status = stack.end(worker, SIGTERM)
 
