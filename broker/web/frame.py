@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest
 
@@ -33,6 +34,7 @@ _WORDED = {
     "too_many_requests": "rate_limited",
     "server_error": "unexpected",
 }
+_WITHOUT_COOKIES = ("/v1/", "/oauth/token", "/hooks/", "/health")
 _TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains"
 
 
@@ -48,8 +50,7 @@ def install(app: Flask, settings: Settings) -> None:
             raise BadRequest
 
     def after(response: Response) -> Response:
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
+        response.headers.extend(_HEADERS)
         if settings.secure:
             response.headers["Strict-Transport-Security"] = _TRANSPORT_SECURITY
         if response.mimetype == "text/html":
@@ -57,9 +58,19 @@ def install(app: Flask, settings: Settings) -> None:
             response.headers.setdefault("Cache-Control", "no-store")
         return response
 
+    app.session_interface = _CookiesOnPages()
     app.before_request(before)
     app.after_request(after)
     app.jinja_env.globals["csp_nonce"] = csp_nonce
+
+
+class _CookiesOnPages(SecureCookieSessionInterface):
+    """Keeps the cookie to pages: what applications and providers call reads and sets none."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if request.path.startswith(_WITHOUT_COOKIES):
+            return None
+        return super().open_session(app, request)
 
 
 def always_https(application: WSGIApplication) -> WSGIApplication:

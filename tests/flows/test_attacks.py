@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flask import request
+from flask import request, session
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -277,6 +277,20 @@ def test_every_page_is_framed_by_security_headers(public: World) -> None:
         assert headers["Strict-Transport-Security"].startswith("max-age="), name
         assert "geolocation=()" in headers["Permissions-Policy"], name
         assert "Server" not in headers, name
+
+
+@pytest.mark.parametrize("path", ["/v1/account", "/oauth/token", "/hooks/google/sub_1", "/health"])
+def test_what_is_not_for_people_takes_no_cookie_and_gives_none(world: World, path: str) -> None:
+    browser = world.browser()
+    world.open(browser)
+    kept = browser.get_cookie("calbroker", "127.0.0.1")
+    assert kept is not None
+
+    with browser:
+        answer = browser.get(path)
+
+        assert list(session.keys()) == []
+    assert "Set-Cookie" not in answer.headers
 
 
 def test_redirects_with_codes_are_not_kept(world: World) -> None:
