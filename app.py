@@ -16,13 +16,12 @@ from flask_wtf.csrf import CSRFError
 from redis import Redis
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from broker import local
+from broker import local, models
 from broker.addresses import AddressPolicy
 from broker.cli import register_commands
 from broker.clock import Clock, SystemClock
 from broker.crypto import Vault
 from broker.http import Http
-from broker.models import db, prepare_engine
 from broker.oauth_server.server import OAuthServer
 from broker.providers import configured
 from broker.queues import RqQueue, TaskQueue
@@ -65,10 +64,8 @@ def create_app(
     app.extensions["calbroker"] = runtime
     # A redirect would cost some clients their body or their Authorization header.
     app.url_map.merge_slashes = False
-    db.init_app(app)
-    with app.app_context():
-        prepare_engine(db.engine)
-    Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
+    models.install(app)
+    Migrate(app, models.db, directory=str(ROOT / "migrations"), render_as_batch=True)
     _register(app, runtime)
     if settings.secure:
         app.wsgi_app = frame.always_https(app.wsgi_app)  # type: ignore[method-assign, assignment]

@@ -3,7 +3,7 @@
 from broker.models.account import Account, Profile
 from broker.models.application import Application, ApplicationSecret, RedirectUri
 from broker.models.audit import AuditEntry, KeyCanary
-from broker.models.base import Base, db, prepare_engine, reading, transaction
+from broker.models.base import Base, db, install, reading, snapshot, transaction
 from broker.models.calendar import Calendar, Event, Occurrence
 from broker.models.connection import Connection, Revocation, Subscription
 from broker.models.oauth import AccessToken, AuthorizationCode, ConnectAttempt, Grant, RefreshToken
@@ -35,7 +35,8 @@ __all__ = [
     "Subscription",
     "Task",
     "db",
-    "prepare_engine",
+    "install",
     "reading",
+    "snapshot",
     "transaction",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 from authlib.oauth2.rfc6749 import ClientMixin
 from sqlalchemy import Row, and_, bindparam, select
 
-from broker.models import Application, ApplicationSecret, RedirectUri, reading
+from broker.models import Application, ApplicationSecret, RedirectUri, snapshot
 from broker.models.base import table_of
 from broker.oauth_server import redirects, scopes
 
@@ -124,4 +124,4 @@ class Clients:
 def _rows(statement: Any, client_id: str) -> Sequence[Row[Any]]:
     if not client_id.isascii() or not client_id.isprintable():  # PostgreSQL takes no NUL
         return ()
-    return reading().connection().execute(statement, {"client_id": client_id}).all()
+    return snapshot().execute(statement, {"client_id": client_id}).all()

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from broker.clock import Clock
 from broker.crypto import Vault
 from broker.ids import new_secret
-from broker.models import AccessToken, AuthorizationCode, Grant, RefreshToken, reading
+from broker.models import AccessToken, AuthorizationCode, Grant, RefreshToken, snapshot
 from broker.models.base import UtcDateTime, table_of
 
 CODE_LIFETIME = timedelta(minutes=10)
@@ -258,7 +258,7 @@ class Tokens:
         if not text.isascii() or len(text) > _LONGEST:
             return b"", None
         digest = self._vault.digest(purpose, text)
-        return digest, reading().connection().execute(statement, {"digest": digest}).first()
+        return digest, snapshot().execute(statement, {"digest": digest}).first()
 
 
 def _bearer(row: Any, scope: str) -> Bearer:

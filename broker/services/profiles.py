@@ -6,7 +6,7 @@ from typing import cast
 
 from sqlalchemy import bindparam, select
 
-from broker.models import Connection, Profile, reading
+from broker.models import Connection, Profile, snapshot
 from broker.models.base import table_of
 from broker.services import connections
 from broker.services.runtime import Runtime
@@ -24,7 +24,7 @@ _CONNECTION = (
 def linking_profile(runtime: Runtime, profile_id: str) -> dict[str, str] | None:
     """Describe a profile for a token answer; None when it is gone."""
     values = {"profile_id": profile_id}
-    row = reading().connection().execute(_CONNECTION, values).first()
+    row = snapshot().execute(_CONNECTION, values).first()
     if row is None:
         return None
     provider = runtime.providers.get(row.provider)

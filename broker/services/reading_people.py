@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import bindparam, func, select
 
-from broker.models import Calendar, Connection, Profile, Task, reading
+from broker.models import Calendar, Connection, Profile, Task, snapshot
 from broker.models.base import table_of
 from broker.oauth_server.tokens import Bearer
 from broker.services import connections, partner_ids, reasons, times
@@ -186,7 +186,7 @@ def _next_due(bearer: Bearer) -> dict[str, datetime]:
 
 def _execute(statement: Any, bearer: Bearer) -> Sequence[Any]:
     values = {"account_id": bearer.account_id}
-    return reading().connection().execute(statement, values).all()
+    return snapshot().execute(statement, values).all()
 
 
 def _home_zone(calendars: Iterable[Any]) -> str:

@@ -134,7 +134,7 @@ def blocks(rows: Iterable[Any], shelves: Mapping[str, Shelf], query: Query) -> l
             event_uid = partner_ids.event_uid(shelf.event_pad, uid)
         removed: bool | msgspec.UnsetType = msgspec.UNSET
         if query.include_deleted:
-            removed = deleted or shelf.is_deleted
+            removed = bool(deleted) or shelf.is_deleted
         items.append(Block(shelf.id, start, end, status, event_uid, removed))
     return items
 

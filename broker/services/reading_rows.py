@@ -13,16 +13,19 @@ import msgspec
 from sqlalchemy import (
     BigInteger,
     BindParameter,
+    Boolean,
     ColumnElement,
+    Integer,
     LargeBinary,
     and_,
     bindparam,
     func,
     or_,
     select,
+    type_coerce,
 )
 
-from broker.models import Calendar, Connection, Event, Occurrence, Profile, reading
+from broker.models import Calendar, Connection, Event, Occurrence, Profile, snapshot
 from broker.models.base import table_of
 from broker.services.reading_query import Query
 
@@ -70,7 +73,7 @@ class OccurrenceRow(NamedTuple):
 
 
 BLOCK_COLUMNS = ("calendar_id", "uid", "start_at", "end_at", "all_day", "busy", "deleted")
-"""What `blocks_page` reads, in this order."""
+"""What `blocks_page` reads, in this order; truth values may be 0 and 1."""
 
 
 class _Shape(NamedTuple):
@@ -135,7 +138,7 @@ def blocks_page(
 
 
 def _execute(statement: Any, values: Mapping[str, object]) -> Sequence[Any]:
-    return reading().connection().execute(statement, values).all()
+    return snapshot().execute(statement, values).all()
 
 
 def _shape(query: Query, *, free: bool, follows: bool) -> _Shape:
@@ -175,13 +178,13 @@ def _count(shape: _Shape) -> Any:
 
 @lru_cache(maxsize=64)
 def _blocks_page(shape: _Shape) -> Any:
-    return _page(shape, BLOCK_COLUMNS)
+    return _page(shape, [_plain(_O[name]) for name in BLOCK_COLUMNS])
 
 
 @lru_cache(maxsize=64)
 def _sealed_page(shape: _Shape) -> Any:
     """Choose the page by the index alone; only then visit its rows and their sealed events."""
-    chosen = _page(shape, ("calendar_id", "uid")).subquery()
+    chosen = _page(shape, [_O.calendar_id, _O.uid]).subquery()
     occurrence = and_(_O.calendar_id == chosen.c.calendar_id, _O.uid == chosen.c.uid)
     event = and_(_EVENTS.c.calendar_id == _O.calendar_id, _EVENTS.c.key == _O.event_key)
     return (
@@ -191,9 +194,19 @@ def _sealed_page(shape: _Shape) -> Any:
     )
 
 
-def _page(shape: _Shape, columns: Sequence[str]) -> Any:
-    chosen = select(*(_O[name] for name in columns)).where(*_conditions(shape))
-    return chosen.order_by(_O.start_at, _O.uid).limit(bindparam("limit"))
+def _plain(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Leave a truth value as the database gives it, which may be 0 or 1: rows come by thousands."""
+    is_truth = isinstance(column.type, Boolean)
+    return type_coerce(column, Integer).label(column.key) if is_truth else column
+
+
+def _page(shape: _Shape, columns: Sequence[ColumnElement[Any]]) -> Any:
+    return (
+        select(*columns)
+        .where(*_conditions(shape))
+        .order_by(_O.start_at, _O.uid)
+        .limit(bindparam("limit"))
+    )
 
 
 def _conditions(shape: _Shape) -> list[ColumnElement[bool]]:

@@ -27,7 +27,7 @@ from broker.models import (
     Profile,
     RedirectUri,
     db,
-    prepare_engine,
+    install,
     reading,
     transaction,
 )
@@ -186,10 +186,8 @@ def make_app(settings: Settings, server: OAuthServer) -> Flask:
     """Make an application that serves the endpoints."""
     app = Flask("broker")
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
-    db.init_app(app)
+    install(app)
     app.register_blueprint(oauth.blueprint(server))
-    with app.app_context():
-        prepare_engine(db.engine)
     return app
 
 

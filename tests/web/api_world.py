@@ -34,7 +34,7 @@ from broker.models import (
     Occurrence,
     Profile,
     db,
-    prepare_engine,
+    install,
     transaction,
 )
 from broker.models.base import table_of
@@ -357,11 +357,10 @@ def make_world(folder: Path, **changes: Any) -> Iterator[World]:
     app = Flask("broker")
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.extensions["calbroker"] = runtime
-    db.init_app(app)
+    install(app)
     app.register_blueprint(api.blueprint())
     errors.register(app, page=lambda code, status: Response(f"page {code}", status))
     with app.app_context():
-        prepare_engine(db.engine)
         db.create_all()
     try:
         yield World(app, runtime, vault, clock, redis, oauth)
