@@ -105,8 +105,8 @@ def measure(kind: str, url: str) -> dict[str, Any]:
         world.work()
         sync_s = time.monotonic() - connected
         wall_s, cpu_s = time.monotonic() - began, time.process_time() - began_cpu
-        events = world.count("events")
         rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        events = world.count("events")
         before = served(kind, url)
         again_ms, count = unchanged_ms(world)
         requests_each = (served(kind, url) - before) / count

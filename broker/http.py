@@ -38,6 +38,7 @@ READ_TIMEOUT_S = 20.0
 USER_AGENT = "Calbroker/0.1 (gzip)"
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _CHUNK_BYTES = 64 * 1024
+_MULTISTATUS = 207
 _CREDENTIAL_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 _PORTS = {"http": 80, "https": 443}
 
@@ -49,6 +50,9 @@ class Call:
     *guarded* marks an address that an outsider chose. *redirects* is how many hops may be
     followed; *may_follow(from_url, to_url)* then decides each (None: same origin only). A hop
     to another origin loses *auth* and the headers that carry credentials.
+
+    *reading* reads the body of a 207 while it arrives, because lists can be long. It is called
+    anew for each answer; what it raises ends the call.
     """
 
     provider: str
@@ -64,6 +68,7 @@ class Call:
     guarded: bool = False
     redirects: int = 0
     may_follow: Callable[[str, str], bool] | None = None
+    reading: Callable[[Iterator[bytes]], Any] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ class Answer:
     """What came back. *url* is the address that answered, after redirects.
 
     *channel* is known to an Http that stands `alone`, and while the connection is kept.
+    *read* is what `Call.reading` made of the body, which is then empty.
     """
 
     status: int
@@ -90,6 +96,7 @@ class Answer:
     body: bytes = field(repr=False)
     url: str
     channel: Channel | None = None
+    read: Any = field(default=None, repr=False)
 
     def json(self, provider: str, operation: str) -> Any:
         """Decode a JSON body. Raises ProtocolError when it is not JSON."""
@@ -235,13 +242,17 @@ class Http:
             )
             with response:
                 channel = _channel(response) if self._is_alone else None
-                body = b"".join(self._chunks(call, response, started))
+                chunks, read, body = self._chunks(call, response, started), None, b""
+                if call.reading is not None and response.status_code == _MULTISTATUS:
+                    read = call.reading(chunks)
+                else:
+                    body = b"".join(chunks)
         except AddressRefused:
             raise
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
             detail = name_of(error)
             raise ProviderUnavailable(call.provider, call.operation, detail=detail) from None
-        return Answer(response.status_code, response.headers, body, url, channel)
+        return Answer(response.status_code, response.headers, body, url, channel, read)
 
     def _chunks(self, call: Call, response: requests.Response, started: float) -> Iterator[bytes]:
         limit, size = call.deadline.total_seconds(), 0

@@ -6,7 +6,7 @@ the entry once where it is now. The password goes to hosts that the settings tru
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from urllib.parse import urljoin, urlsplit
@@ -20,7 +20,7 @@ from broker.errors import (
     ProviderUnavailable,
 )
 from broker.http import DEADLINE, REDIRECT_STATUSES, Answer
-from broker.providers._caldav import Dav, path_of_url, propfind
+from broker.providers._caldav import Dav, Gathering, path_of_url, propfind
 from broker.providers._caldav_discovery import mail_addresses
 from broker.providers._multistatus import CALDAV, DAV, Resource, path_of
 from broker.settings import AppleSettings
@@ -63,12 +63,14 @@ class AppleDav(Dav):
         depth: int | None = None,
         headers: Mapping[str, str] | None = None,
         deadline: timedelta = DEADLINE,
+        gather: Callable[[], Gathering] | None = None,
     ) -> Answer:
         """Make one request, at the partition where the home is now.
 
         Raises AddressRefused when iCloud points to a host that is not trusted.
         """
-        options = _Options(operation, method, body, depth, headers, min(deadline, self.patience))
+        deadline = min(deadline, self.patience)
+        options = _Options(operation, method, body, depth, headers, deadline, gather)
         try:
             answer = self._follow(path, options)
         except ProviderUnavailable as error:
@@ -92,6 +94,7 @@ class AppleDav(Dav):
                 depth=options.depth,
                 headers=options.headers,
                 deadline=options.deadline,
+                gather=options.gather,
             )
             location = answer.headers.get("Location", "")
             if answer.status not in REDIRECT_STATUSES or not location:
@@ -141,6 +144,7 @@ class _Options:
     depth: int | None
     headers: Mapping[str, str] | None
     deadline: timedelta
+    gather: Callable[[], Gathering] | None
 
 
 def find_home(dav: AppleDav) -> AppleHome:

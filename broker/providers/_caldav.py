@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
@@ -23,9 +25,10 @@ from broker.errors import (
 from broker.http import DEADLINE, Answer, Call, Http
 from broker.providers._multistatus import (
     Multistatus,
+    Resource,
     UnreadableXml,
     has_precondition,
-    read_multistatus,
+    read_responses,
 )
 
 BODY_CAP_BYTES = 20 * 1024 * 1024
@@ -37,6 +40,32 @@ _NAMESPACES = (
     ' xmlns:cs="http://calendarserver.org/ns/" xmlns:a="http://apple.com/ns/ical/"'
 )
 _SCHEME_AND_HOST = re.compile(r"[^/]+//[^/]+")
+
+
+class Gathering(Protocol):
+    """Keeps of each resource in an answer what is needed, and lets go of the rest."""
+
+    def take(self, item: Resource) -> None:
+        """Look at the next resource."""
+        ...
+
+
+_Kind = TypeVar("_Kind", bound=Gathering)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered(Generic[_Kind]):
+    """What was kept of an answer, and its sync token (RFC 6578 section 3.2)."""
+
+    found: _Kind
+    sync_token: str | None
+
+
+class _Whole(list[Resource]):
+    """Keeps everything: for answers about a few things."""
+
+    def take(self, item: Resource) -> None:
+        self.append(item)
 
 
 def propfind(*names: str) -> bytes:
@@ -109,10 +138,12 @@ class Dav:
         depth: int | None = None,
         headers: Mapping[str, str] | None = None,
         deadline: timedelta = DEADLINE,
+        gather: Callable[[], Gathering] | None = None,
     ) -> Answer:
         """Make one request and give its answer whatever the status.
 
-        The body is XML unless *headers* say otherwise.
+        The body is XML unless *headers* say otherwise. With *gather*, which makes a place to
+        put things, a multistatus is read while it arrives: see `gathered`.
         """
         origin = _SCHEME_AND_HOST.match(self.credential.url)
         user, password = self.credential.username, self.credential.password
@@ -129,6 +160,7 @@ class Dav:
                 deadline=deadline,
                 cap_bytes=BODY_CAP_BYTES,
                 guarded=self.guarded,
+                reading=partial(_gathered, gather, path) if gather is not None else None,
             )
         )
 
@@ -139,17 +171,24 @@ class Dav:
 
         Raises the ProviderError that the answer means.
         """
-        answer = self.send(operation, method, path, body, depth=depth)
-        return self.read(operation, path, answer)
+        answer = self.send(operation, method, path, body, depth=depth, gather=_Whole)
+        whole = self.gathered(operation, answer, _Whole)
+        return Multistatus(whole.found, whole.sync_token)
 
-    def read(self, operation: str, path: str, answer: Answer) -> Multistatus:
-        """Read a multistatus, or raise the ProviderError that the answer means."""
+    def gathered(
+        self, operation: str, answer: Answer, kind: Callable[[], _Kind]
+    ) -> Gathered[_Kind]:
+        """Give what a request sent with `gather=kind` brought.
+
+        Raises the ProviderError that the answer means when it is no multistatus.
+        """
         if answer.status != 207:
             raise self.refusal(operation, answer)
-        try:
-            return read_multistatus(answer.body, path)
-        except UnreadableXml as error:
-            raise ProtocolError(self.provider, operation, 207, detail=str(error)) from error
+        if isinstance(answer.read, UnreadableXml):
+            detail = str(answer.read)
+            raise ProtocolError(self.provider, operation, 207, detail=detail) from answer.read
+        gathered: Gathered[_Kind] = answer.read
+        return gathered
 
     def refusal(self, operation: str, answer: Answer) -> ProviderError:
         """Say what an answer that is no multistatus means.
@@ -197,6 +236,16 @@ def is_token_refused(answer: Answer) -> bool:
 def path_of_url(url: str) -> str:
     """Give the path to ask for, of an absolute address."""
     return urlsplit(url).path or "/"
+
+
+def _gathered(
+    kind: Callable[[], _Kind], path: str, chunks: Iterator[bytes]
+) -> Gathered[_Kind] | UnreadableXml:
+    found = kind()
+    try:
+        return Gathered(found, read_responses(chunks, path, found.take))
+    except UnreadableXml as error:
+        return error
 
 
 def _headers(body: bytes | None, depth: int | None) -> dict[str, str]:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from broker.domain import Changes, Window
 from broker.errors import CalendarGone, CursorExpired, ProtocolError, ProviderUnavailable
@@ -19,22 +20,20 @@ from broker.http import Answer
 from broker.providers._caldav import (
     TOO_LARGE,
     Dav,
+    Gathered,
     calendar_query,
     is_token_refused,
     propfind,
     sync_collection,
 )
 from broker.providers._caldav_calendars import zone_of
-from broker.providers._caldav_objects import Fetched, fetch, fingerprint
-from broker.providers._multistatus import (
-    CALENDAR_SERVER,
-    DAV,
-    Multistatus,
-    Resource,
-    same_path,
-)
+from broker.providers._caldav_lists import Listing, Members
+from broker.providers._caldav_objects import Fetched, fetch
+from broker.providers._multistatus import CALENDAR_SERVER, DAV, Resource, same_path
 
 BATCH = 50
+PAGE = 200
+PAGE_CHARACTERS = 4 * 1024 * 1024
 MAX_ROUNDS = 5
 MAX_PAGES = 1_000
 SHORTEST = timedelta(days=2)
@@ -96,19 +95,18 @@ class Reader:
     def _delta(self, mark: Mark) -> Iterator[Changes]:
         """Follow a sync token; the old one is kept while announced bodies are missing."""
         token, missing, waiting = mark.value, False, list[str]()
-        for batch in _batches(list(mark.pending)):
+        for batch in _batches(mark.pending):
             fetched = self._fetch(batch)
             waiting += sorted(fetched.missing)
             yield self._page(fetched, deleted=fetched.empty)
         for page in self._sync_pages(mark.value):
-            changed, deleted = self._members(page)
             token = page.sync_token or token
-            for batch in _batches(changed):
+            for batch in _batches(page.found.changed):
                 fetched = self._fetch(batch)
                 missing = missing or bool(fetched.missing)
                 yield self._page(fetched, deleted=fetched.empty)
-            if deleted:
-                yield Changes((), deleted=frozenset(deleted), whole_series=True)
+            if page.found.deleted:
+                yield Changes((), deleted=page.found.deleted, whole_series=True)
         after = Mark("sync", token).after(waiting, mark.rounds)
         if missing and mark.rounds < MAX_ROUNDS:
             after = Mark("sync", mark.value, mark.rounds + 1, tuple(waiting))
@@ -123,10 +121,10 @@ class Reader:
 
     def _by_list(self, mark: Mark) -> Iterator[Changes]:
         listing = self._listing()
-        if _digest(listing) == mark.value and not mark.rounds:
+        if listing.digest == mark.value and not mark.rounds:
             yield Changes((), cursor=str(mark), whole_series=True)
             return
-        yield from self._pages(listing, Mark("list", _digest(listing)), mark.rounds)
+        yield from self._pages(listing.paths, Mark("list", listing.digest), mark.rounds)
 
     def _everything(self, state: Resource, rounds: int = 0) -> Iterator[Changes]:
         """List the window, having noted first where to go on from.
@@ -135,18 +133,27 @@ class Reader:
         """
         mark = self._mark(state)
         listing = self._listing()
-        yield from self._pages(listing, mark or Mark("list", _digest(listing)), rounds)
+        yield from self._pages(listing.paths, mark or Mark("list", listing.digest), rounds)
 
-    def _pages(self, listing: dict[str, str], mark: Mark, rounds: int) -> Iterator[Changes]:
-        """Fetch what is listed, a batch at a time; none is kept when the next one comes."""
-        batches, missing = _batches(list(listing)) or [[]], list[str]()
-        for number, batch in enumerate(batches, 1):
-            fetched = self._fetch(batch) if batch else Fetched()
+    def _pages(self, paths: list[str], mark: Mark, rounds: int) -> Iterator[Changes]:
+        """Fetch what is listed, some batches to a page; no page is kept when the next one comes.
+
+        A page is a transaction, and its price hardly depends on what is in it.
+        """
+        page, left, missing = Fetched(), len(paths), list[str]()
+        for batch in _batches(paths):
+            page.add(self._fetch(batch))
+            left -= len(batch)
+            if left and page.objects < PAGE and page.characters < PAGE_CHARACTERS:
+                continue
             # Listed but not served yet: what we hold of it stays.
-            fetched.skipped |= fetched.missing
-            missing += sorted(fetched.missing)
-            cursor = str(mark.after(missing, rounds)) if number == len(batches) else None
-            yield self._page(fetched, cursor=cursor, complete=True)
+            page.skipped |= page.missing
+            missing += sorted(page.missing)
+            cursor = None if left else str(mark.after(missing, rounds))
+            yield self._page(page, cursor=cursor, complete=True)
+            page = Fetched()
+        if not paths:
+            yield self._page(page, cursor=str(mark), complete=True)
 
     def _page(
         self,
@@ -183,13 +190,13 @@ class Reader:
         if token is None and state.has(f"{DAV}supported-report-set", f"{DAV}sync-collection"):
             answer = self._sync("", depth=0)
             if answer.status == 207:
-                token = self.dav.read("sync", self.path, answer).sync_token
+                token = self.dav.gathered("sync", answer, self._members).sync_token
         if token is not None:
             return Mark("sync", token)
         ctag = state.text(f"{CALENDAR_SERVER}getctag")
         return Mark("ctag", ctag) if ctag is not None else None
 
-    def _sync_pages(self, token: str) -> Iterator[Multistatus]:
+    def _sync_pages(self, token: str) -> Iterator[Gathered[Members]]:
         """Ask again while the server cuts its answers short (RFC 6578 section 3.6)."""
         for _ in range(MAX_PAGES):
             answer = self._sync(token, depth=0)
@@ -198,50 +205,36 @@ class Reader:
                 answer = self._sync(token, depth=1)
             if is_token_refused(answer):
                 raise CursorExpired(self.dav.provider, "sync", answer.status)
-            page = self.dav.read("sync", self.path, answer)
+            page = self.dav.gathered("sync", answer, self._members)
             if page.sync_token is None:
                 raise ProtocolError(self.dav.provider, "sync", 207, detail="no sync token")
             yield page
-            cut = any(i.status == 507 and same_path(i.href, self.path) for i in page.resources)
-            if not cut:
+            if not page.found.cut:
                 return
             if page.sync_token == token:
                 break
             token = page.sync_token
         raise ProtocolError(self.dav.provider, "sync", 207, detail="truncated without end")
 
-    def _members(self, page: Multistatus) -> tuple[list[str], set[str]]:
-        """Tell changed members from removed ones; the calendar itself is neither."""
-        changed: dict[str, None] = {}
-        deleted: set[str] = set()
-        for item in page.resources:
-            if same_path(item.href, self.path) or item.href.endswith("/"):
-                continue
-            if item.status in {404, 410}:
-                deleted.add(item.href)
-            elif item.status in {None, 200}:
-                changed[item.href] = None
-        return list(changed), deleted - changed.keys()
+    def _members(self) -> Members:
+        return Members(self.path)
 
-    def _listing(self, window: Window | None = None) -> dict[str, str]:
-        """Give the etags of all objects in the window, by path; in halves if there are too many."""
-        window = window or self.window
+    def _listing(self, window: Window | None = None) -> Listing:
+        """List all objects in the window; in halves if there are too many for one answer."""
+        window, kind = window or self.window, partial(Listing, self.path)
         try:
             body = calendar_query(window)
-            answer = self.dav.multistatus("list", "REPORT", self.path, body, depth=1)
+            answer = self.dav.send("list", "REPORT", self.path, body, depth=1, gather=kind)
+            listing = self.dav.gathered("list", answer, kind).found
         except ProviderUnavailable as error:
             if error.detail != TOO_LARGE or window.end - window.start < SHORTEST:
                 raise
             middle = window.start + (window.end - window.start) / 2
-            later = self._listing(Window(middle, window.end))
-            return self._listing(Window(window.start, middle)) | later
-        if any(item.status is not None and item.status >= 500 for item in answer.resources):
+            listing = self._listing(Window(window.start, middle))
+            listing.add(self._listing(Window(middle, window.end)))
+        if listing.cut:
             raise ProviderUnavailable(self.dav.provider, "list", 207, detail="list cut short")
-        return {
-            item.href: item.text(f"{DAV}getetag") or ""
-            for item in answer.resources
-            if item.status in {None, 200} and not same_path(item.href, self.path)
-        }
+        return listing
 
     def _fetch(self, paths: Sequence[str]) -> Fetched:
         if not self._zone_known:
@@ -249,13 +242,9 @@ class Reader:
         return fetch(self.dav, self.path, paths, self._zone or "UTC")
 
     def _sync(self, token: str, *, depth: int) -> Answer:
-        return self.dav.send("sync", "REPORT", self.path, sync_collection(token), depth=depth)
+        body = sync_collection(token)
+        return self.dav.send("sync", "REPORT", self.path, body, depth=depth, gather=self._members)
 
 
-def _batches(paths: list[str]) -> list[list[str]]:
-    return [paths[at : at + BATCH] for at in range(0, len(paths), BATCH)]
-
-
-def _digest(listing: dict[str, str]) -> str:
-    lines = "\n".join(f"{path}\t{etag}" for path, etag in sorted(listing.items()))
-    return fingerprint(lines)
+def _batches(paths: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (paths[at : at + BATCH] for at in range(0, len(paths), BATCH))

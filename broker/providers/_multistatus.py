@@ -1,13 +1,16 @@
 """Reading WebDAV answers (RFC 4918 sections 13 and 14), from servers that nobody vouches for.
 
 No DTD, no entities, no network, no huge trees: a document that brings a DTD is refused whole.
-libxml2 itself refuses elements nested deeper than 256 and text over 10 MB.
+libxml2 itself refuses elements nested deeper than 256 and text over 10 MB. A multistatus is read
+while it arrives, one `response` at a time, so that a long list never lies in memory as a tree.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any, cast
 from urllib.parse import unquote, urljoin, urlsplit
 
 from lxml import etree
@@ -18,6 +21,16 @@ CALENDAR_SERVER = "{http://calendarserver.org/ns/}"
 APPLE = "{http://apple.com/ns/ical/}"
 
 _STATUS = re.compile(r"\s(\d{3})(?:\s|$)", re.ASCII)
+_MULTISTATUS, _RESPONSE = f"{DAV}multistatus", f"{DAV}response"
+_STRICT: dict[str, Any] = {
+    "resolve_entities": False,
+    "no_network": True,
+    "load_dtd": False,
+    "dtd_validation": False,
+    "huge_tree": False,
+    "remove_comments": True,
+    "remove_pis": True,
+}
 
 
 class UnreadableXml(ValueError):
@@ -66,34 +79,61 @@ class Multistatus:
 def parse(body: bytes) -> etree._Element:
     """Parse a document. Raises UnreadableXml."""
     # A parser belongs to one document: kept ones remember names of every server.
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
     try:
-        root = etree.fromstring(body, parser)
+        root = etree.fromstring(body, etree.XMLParser(**_STRICT))
     except (etree.XMLSyntaxError, ValueError) as error:
         raise UnreadableXml("not well-formed") from error
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise UnreadableXml("has a DTD")
+    _refuse_dtd(root)
     return root
 
 
 def read_multistatus(body: bytes, path: str) -> Multistatus:
     """Read a 207 body that answers a request for *path*. Raises UnreadableXml."""
-    root = parse(body)
-    if root.tag != f"{DAV}multistatus":
+    resources: list[Resource] = []
+    token = read_responses([body], path, resources.append)
+    return Multistatus(resources, token)
+
+
+def read_responses(
+    chunks: Iterable[bytes], path: str, take: Callable[[Resource], object]
+) -> str | None:
+    """Hand each resource of a 207 body to *take* and forget it; gives the sync token.
+
+    What was taken counts only when this returns. Raises UnreadableXml.
+    """
+    parser = etree.XMLPullParser(("start", "end"), tag=(_MULTISTATUS, _RESPONSE), **_STRICT)
+    try:
+        for chunk in chunks:
+            parser.feed(chunk)
+            _take(parser, path, take)
+        root = parser.close()
+    except (etree.XMLSyntaxError, ValueError) as error:
+        if isinstance(error, UnreadableXml):
+            raise
+        raise UnreadableXml("not well-formed") from error
+    _take(parser, path, take)
+    _refuse_dtd(root)
+    if root.tag != _MULTISTATUS:
         raise UnreadableXml("not a multistatus")
-    resources = []
-    for response in root.iterchildren(f"{DAV}response"):
-        resources += _resources(response, path)
-    token = (root.findtext(f"{DAV}sync-token") or "").strip()
-    return Multistatus(resources, token or None)
+    return (root.findtext(f"{DAV}sync-token") or "").strip() or None
+
+
+def _take(parser: etree.XMLPullParser, path: str, take: Callable[[Resource], object]) -> None:
+    # Only for events that are not asked for is it anything but an element.
+    events = cast(Iterator[tuple[str, etree._Element]], parser.read_events())
+    for event, element in events:
+        parent = element.getparent()
+        if event == "start":
+            _refuse_dtd(element)
+        elif element.tag == _RESPONSE and parent is not None and parent.getparent() is None:
+            parent.remove(element)
+            for resource in _resources(element, path):
+                take(resource)
+
+
+def _refuse_dtd(element: etree._Element) -> None:
+    if element.getroottree().docinfo.internalDTD is not None:
+        raise UnreadableXml("has a DTD")
 
 
 def has_precondition(body: bytes, name: str, namespace: str = DAV) -> bool:

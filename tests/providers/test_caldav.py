@@ -567,6 +567,7 @@ class TestChanges:
     ) -> None:
         add_events(tmp_path, USER, 120)
         remote.calendar_id = "/ada/many/"
+        remote.wire.calls.clear()
 
         pages = read(
             client,
@@ -575,7 +576,9 @@ class TestChanges:
             Window(window.start.replace(year=2020), window.end.replace(year=2030)),
         )
 
-        assert [50, 50, 20] == [len(page.events) for page in pages]
+        assert [120] == [len(page.events) for page in pages]
+        # The calendar, its list, and three batches of fifty at the most.
+        assert 5 == len(remote.wire.calls)
 
     @pytest.mark.parametrize("code", [400, 403, 409, 410, 412])
     @pytest.mark.parametrize("element", [b'<error xmlns="DAV:"><valid-sync-token/></error>', b""])

@@ -342,6 +342,30 @@ class TestObjects:
         assert 2 == len(set(found)) == len(found)
 
 
+def test_pages_hold_some_batches_and_the_cursor_comes_last(
+    remote: ICloudRemote, client: CalDavClient, window: Window
+) -> None:
+    seed.add_generated(remote.state, PERSON, 450, remote.lab)
+
+    pages = read(client, remote, None, window)
+
+    assert [200, 200, 50] == [len(page.events) for page in pages]
+    assert [None, None, True] == [page.cursor and True for page in pages]
+    assert 9 == reports(remote, "calendar-multiget")
+
+
+def test_page_of_large_objects_is_short(
+    remote: ICloudRemote, client: CalDavClient, window: Window
+) -> None:
+    essay = f"DESCRIPTION:{'long ' * 20_000}"
+    for number in range(120):
+        remote.put(f"{number}.ics", wrap("-//T//EN", event(f"u{number}@x.test", *SPAN, essay)))
+
+    pages = read(client, remote, None, window)
+
+    assert [50, 50, 20] == [len(page.events) for page in pages]
+
+
 def test_pages_are_not_kept(remote: ICloudRemote, window: Window) -> None:
     """Ten times the events need little more memory: lists of paths, not of objects."""
 
