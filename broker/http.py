@@ -28,6 +28,7 @@ from broker.addresses import AddressPolicy, GuardedAdapter
 from broker.clock import Clock
 from broker.errors import AddressRefused, ProtocolError, ProviderUnavailable
 from broker.transport_failures import name_of
+from broker.wire import make_session
 
 log = logging.getLogger(__name__)
 
@@ -138,32 +139,13 @@ class Http:
         self.trace: list[Step] | None = None
         self._is_alone = False
         self._wiring = (proxy_url, ca_file, mounts)
-        self._plain = self._session(HTTPAdapter(pool_maxsize=16), *self._wiring)
+        self._plain = make_session(HTTPAdapter(pool_maxsize=16), *self._wiring)
         self._guarded = self._guarded_session()
 
     def _guarded_session(self, **pool: int) -> requests.Session:
         through_proxy = bool(self._wiring[0])
         adapter = GuardedAdapter(self.policy, through_proxy=through_proxy, **pool)
-        return self._session(adapter, *self._wiring)
-
-    @staticmethod
-    def _session(
-        adapter: BaseAdapter,
-        proxy_url: str | None,
-        ca_file: str | None,
-        mounts: Mapping[str, BaseAdapter] | None,
-    ) -> requests.Session:
-        session = requests.Session()
-        session.trust_env = False
-        session.cookies.set_policy(_NoCookies())
-        session.verify = ca_file or True
-        if proxy_url:
-            session.proxies = {"http": proxy_url, "https": proxy_url}
-        for prefix in ("https://", "http://"):
-            session.mount(prefix, adapter)
-        for prefix, mounted in (mounts or {}).items():
-            session.mount(prefix, mounted)
-        return session
+        return make_session(adapter, *self._wiring)
 
     def traced(self, steps: list[Step]) -> Http:
         """Give a view of this Http whose calls are also written to *steps*."""
@@ -310,10 +292,3 @@ def _place(url: str) -> tuple[str, str]:
         return parts.scheme, parts.hostname or ""
     except ValueError:
         return "", ""
-
-
-class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignore[name-defined,misc]
-    """Refuses every cookie: a login must never ride on another's session."""
-
-    def set_ok(self, cookie: object, request: object) -> bool:
-        return False
