@@ -7,14 +7,18 @@ import sys
 
 from app import create_app
 from broker import logs
-from broker.cli import unconfigured
+from broker.cli import cannot_start, unconfigured
 from broker.errors import ConfigError
 from broker.settings import Settings
+
+# With another status gunicorn would start its worker again, for ever.
+GUNICORN_GIVES_UP = 4
 
 logs.configure()
 try:
     app = create_app(Settings.from_env(os.environ))
 except ConfigError as error:
     if os.environ.get("FLASK_RUN_FROM_CLI") != "true":
-        sys.exit("Calbroker cannot start:\n" + "\n".join(f"  - {text}" for text in error.problems))
+        print(cannot_start(error), file=sys.stderr, flush=True)
+        sys.exit(GUNICORN_GIVES_UP)
     app = unconfigured(error)

@@ -10,5 +10,5 @@ Layers; imports point down only, and tests/test_layers.py says so:
           |         |
          models                     tables (providers never import models)
           |
-    core: settings errors domain clock ids crypto http transport_failures logs queues
+    core: settings environment errors domain clock ids crypto http transport_failures logs queues
 """

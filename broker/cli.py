@@ -7,11 +7,12 @@ import os
 import secrets
 import sys
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
+from flask_migrate.cli import db as migrations_group
 
 from broker import worker
 from broker.errors import BrokerError, ConfigError, InvalidFields, NotFound, SealBroken
@@ -54,20 +55,30 @@ def register_commands(app: Flask) -> None:
         app.cli.add_command(command)
 
 
+def cannot_start(error: ConfigError) -> str:
+    """Say for a terminal what is wrong with the environment."""
+    problems = "\n".join(f"  - {problem}" for problem in error.problems)
+    return f"Calbroker cannot start with these settings:\n{problems}"
+
+
 def unconfigured(error: ConfigError) -> Flask:
-    """Make an app for `flask` that can only make keys and say what is missing."""
+    """Make an app for `flask` that has every command, but can only give help and make keys."""
     app = Flask("calbroker")
-
-    @click.command("doctor")
-    def say() -> None:
-        """List what is wrong with the environment."""
-        for problem in error.problems:
-            click.echo(f"  - {problem}", err=True)
-        sys.exit(1)
-
-    app.cli.add_command(say)
-    app.cli.add_command(keys_group)
+    app.extensions = _NothingWired(cannot_start(error))
+    register_commands(app)
+    app.cli.add_command(migrations_group)
     return app
+
+
+class _NothingWired(dict[str, object]):
+    """The parts of an app without settings: whoever asks for one ends with the reason."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__()
+        self._said = said
+
+    def __missing__(self, part: str) -> NoReturn:
+        sys.exit(self._said)
 
 
 @click.command("app-create")
@@ -99,6 +110,7 @@ def app_create(
 @with_appcontext
 def app_list() -> None:
     """List the partner applications and their live secrets, by id."""
+    current_runtime()
     for application in applications.all_applications():
         click.echo(f"{application.client_id}  {application.name}  ({application.scopes})")
         for secret in applications.live_secrets(application.id):

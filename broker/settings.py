@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from broker.environment import Reader, is_loopback
 from broker.errors import ConfigError
 
 GOOGLE_ENDPOINTS = {
@@ -20,11 +18,11 @@ GOOGLE_ENDPOINTS = {
     "jwks": "https://www.googleapis.com/oauth2/v3/certs",
     "calendar": "https://www.googleapis.com/calendar/v3",
 }
-_USUAL_PORTS = {"https": 443, "http": 80}
 ICLOUD = "https://caldav.icloud.com"
 ICLOUD_HOSTS = re.compile(r"(?:p[0-9]{1,3}-)?caldav\.icloud\.com")
 CHINA_HOSTS = re.compile(r"(?:p[0-9]{1,3}-)?caldav\.icloud\.com\.cn")
-_MAKE_KEYS = "run `flask keys new` and copy what it prints"
+_DAY_S = 24 * 60 * 60
+_MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,165 +108,49 @@ class Settings:
 
         Raises ConfigError, which lists every problem with the way to mend it.
         """
-        reader = _Reader(env)
-        local = env.get("CALBROKER_LOCAL", "") == "1"
-        public_url = reader.url("PUBLIC_URL", local=local)
+        reader = Reader(env)
+        local = reader.switch("CALBROKER_LOCAL", default=False)
         settings = cls(
-            public_url=public_url,
-            database_url=database_url(reader.required("DATABASE_URL", "the database to use")),
-            redis_url=reader.required("REDIS_URL", "the Redis server to use"),
+            public_url=reader.public_url("PUBLIC_URL", local=local),
+            database_url=reader.database("DATABASE_URL"),
+            redis_url=reader.redis("REDIS_URL"),
             secret_key=reader.key("SECRET_KEY"),
             digest_key=reader.key("DIGEST_KEY"),
             key_ring=reader.ring("KEY_RING"),
             local=local,
-            google=reader.google(),
-            apple=reader.apple(local=local),
-            allowed_hosts=tuple(env.get("ALLOWED_HOSTS", "").replace(",", " ").split()),
-            egress_proxy_url=env.get("EGRESS_PROXY_URL") or None,
-            extra_ca_file=reader.file("EXTRA_CA_FILE"),
-            trusted_proxies=reader.number("TRUSTED_PROXIES", 0, least=0),
-            privacy_url=env.get("PRIVACY_URL", ""),
-            terms_url=env.get("TERMS_URL", ""),
-            support_url=env.get("SUPPORT_URL", ""),
-            poll_seconds=reader.number("POLL_SECONDS", 300, least=1 if local else 60),
-            retention_days=reader.number("RETENTION_DAYS", 30, least=0),
-            requests_per_second=reader.number("REQUESTS_PER_SECOND", 50, least=1),
-            requests_per_minute=reader.number("REQUESTS_PER_MINUTE", 500, least=1),
+            google=_google(reader, local=local),
+            apple=_apple(reader, local=local),
+            allowed_hosts=reader.hosts("ALLOWED_HOSTS"),
+            egress_proxy_url=reader.proxy("EGRESS_PROXY_URL"),
+            extra_ca_file=reader.certificates("EXTRA_CA_FILE"),
+            trusted_proxies=reader.number("TRUSTED_PROXIES", 0, least=0, most=10),
+            privacy_url=reader.link("PRIVACY_URL"),
+            terms_url=reader.link("TERMS_URL"),
+            support_url=reader.link("SUPPORT_URL", mail=True),
+            poll_seconds=reader.number("POLL_SECONDS", 300, least=1 if local else 60, most=_DAY_S),
+            retention_days=reader.number("RETENTION_DAYS", 30, least=0, most=3650),
+            requests_per_second=reader.number("REQUESTS_PER_SECOND", 50, least=1, most=_MILLION),
+            requests_per_minute=reader.number("REQUESTS_PER_MINUTE", 500, least=1, most=_MILLION),
         )
         if reader.problems:
             raise ConfigError(reader.problems)
         return settings
 
 
-def database_url(url: str) -> str:
-    """Name the driver in a database URL; Heroku's `postgres://` is accepted."""
-    for prefix in ("postgres://", "postgresql://"):
-        if url.startswith(prefix):
-            return "postgresql+psycopg://" + url.removeprefix(prefix)
-    return url
+def _google(reader: Reader, *, local: bool) -> GoogleSettings | None:
+    client_id, client_secret = reader.text("GOOGLE_CLIENT_ID"), reader.text("GOOGLE_CLIENT_SECRET")
+    if bool(client_id) != bool(client_secret):
+        reader.problems.append("GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET go together: set both")
+    if not client_id or not client_secret:
+        return None
+    endpoints = {
+        name: reader.remote(f"GOOGLE_{name.upper()}_URL", url, local=local)
+        for name, url in GOOGLE_ENDPOINTS.items()
+    }
+    return GoogleSettings(client_id, client_secret, endpoints)
 
 
-def is_loopback(host: str | None) -> bool:
-    """Tell whether a host name or address literal is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False
-
-
-class _Reader:
-    """Reads one environment and collects what is wrong with it."""
-
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self.env = env
-        self.problems: list[str] = []
-
-    def required(self, name: str, meaning: str) -> str:
-        value = self.env.get(name, "").strip()
-        if not value:
-            self.problems.append(f"{name} is not set: {meaning}")
-        return value
-
-    def url(self, name: str, *, local: bool) -> str:
-        value = self.required(name, "the address under which people and applications reach us")
-        if not value:
-            return value
-        try:
-            parts = urlsplit(value)
-            usual = parts.port == _USUAL_PORTS.get(parts.scheme)
-        except ValueError:
-            self.problems.append(f"{name} is not an address")
-            return value
-        bare = parts.hostname and parts.username is None and not parts.path.strip("/")
-        if local and not is_loopback(parts.hostname):
-            self.problems.append(
-                f"CALBROKER_LOCAL=1 with {name}={value}: local mode has a well-known application "
-                "secret and works on this machine only; unset CALBROKER_LOCAL"
-            )
-        elif not local and parts.scheme != "https":
-            self.problems.append(f"{name} must begin with https:// (only local mode may use http)")
-        elif not bare or parts.query or parts.fragment:
-            self.problems.append(f"{name} must be scheme and host only, without a path")
-        # As browsers write it in the Host header, which is compared with it.
-        host = parts.netloc.lower()
-        return f"{parts.scheme}://{host.rpartition(':')[0] if usual else host}"
-
-    def key(self, name: str) -> bytes:
-        value = self.env.get(name, "").strip()
-        if not value:
-            self.problems.append(f"{name} is not set: {_MAKE_KEYS}")
-            return b""
-        return self._decoded(name, value)
-
-    def ring(self, name: str) -> dict[str, bytes]:
-        ring: dict[str, bytes] = {}
-        for entry in self.env.get(name, "").replace(",", " ").split():
-            key_name, _, value = entry.partition(":")
-            if not key_name.isalnum() or not key_name.isascii() or len(key_name) > 16:
-                self.problems.append(f"{name}: each entry is name:key, name of letters and digits")
-                continue
-            if key_name in ring:
-                self.problems.append(f"{name} has two keys called {key_name}")
-            ring[key_name] = self._decoded(f"{name} entry {key_name}", value)
-        if not ring:
-            self.problems.append(f"{name} is not set: {_MAKE_KEYS}")
-        return ring
-
-    def _decoded(self, name: str, value: str) -> bytes:
-        try:
-            key = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
-        except (binascii.Error, ValueError):
-            key = b""
-        if len(key) != 32:
-            self.problems.append(f"{name} is not a 256-bit key: {_MAKE_KEYS}")
-        elif len(set(key)) < 8:
-            self.problems.append(f"{name} looks like an example, not a random key: {_MAKE_KEYS}")
-        return key
-
-    def number(self, name: str, default: int, *, least: int) -> int:
-        text = self.env.get(name, "").strip()
-        if not text:
-            return default
-        if not text.isdecimal() or int(text) < least:
-            self.problems.append(f"{name} must be a whole number, {least} or more")
-            return default
-        return int(text)
-
-    def file(self, name: str) -> Path | None:
-        text = self.env.get(name, "").strip()
-        if not text:
-            return None
-        path = Path(text)
-        if not path.is_file():
-            self.problems.append(f"{name} names no file: {text}")
-        return path
-
-    def google(self) -> GoogleSettings | None:
-        client_id = self.env.get("GOOGLE_CLIENT_ID", "").strip()
-        client_secret = self.env.get("GOOGLE_CLIENT_SECRET", "").strip()
-        if bool(client_id) != bool(client_secret):
-            self.problems.append("GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET go together: set both")
-        if not client_id or not client_secret:
-            return None
-        endpoints = {
-            name: self.env.get(f"GOOGLE_{name.upper()}_URL", "").strip() or url
-            for name, url in GOOGLE_ENDPOINTS.items()
-        }
-        return GoogleSettings(client_id, client_secret, endpoints)
-
-    def apple(self, *, local: bool) -> AppleSettings:
-        checks = self.env.get("APPLE_PASSWORD_SHAPE", "").strip() != "0"
-        url = self.env.get("APPLE_CALDAV_URL", "").strip() or ICLOUD
-        try:
-            parts = urlsplit(url)
-            fits = parts.port is None or parts.port > 0
-        except ValueError:
-            parts, fits = urlsplit(""), False
-        here = local and is_loopback(parts.hostname)
-        if not fits or not parts.hostname or parts.username is not None:
-            self.problems.append("APPLE_CALDAV_URL is not an address")
-        elif parts.scheme != "https" and not here:
-            self.problems.append("APPLE_CALDAV_URL must begin with https://")
-        return AppleSettings(url, check_password_shape=checks)
+def _apple(reader: Reader, *, local: bool) -> AppleSettings:
+    checks = reader.switch("APPLE_PASSWORD_SHAPE", default=True)
+    url = reader.remote("APPLE_CALDAV_URL", ICLOUD, local=local)
+    return AppleSettings(url, check_password_shape=checks)

@@ -171,19 +171,58 @@ def flask(*words: str, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_without_settings_flask_makes_keys_and_says_what_is_missing() -> None:
-    keys, doctor = flask("keys", "new"), flask("doctor")
+def test_without_settings_flask_makes_keys_and_gives_help() -> None:
+    keys, listed = flask("keys", "new"), flask("--help")
 
     assert keys.returncode == 0, keys.stderr
     assert keys.stdout.count("=") == 3
-    assert doctor.returncode == 1
+    assert listed.returncode == 0
+    assert "app-create" in listed.stdout
+
+
+def test_without_settings_the_real_command_says_what_is_missing() -> None:
+    upgraded = flask("db", "upgrade")
+
+    assert upgraded.returncode == 1
     for name in ("PUBLIC_URL", "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "KEY_RING"):
-        assert f"  - {name}" in doctor.stderr
+        assert f"  - {name} is not set" in upgraded.stderr
+    assert "Traceback" not in upgraded.stderr
 
 
-def test_gunicorn_is_refused_with_every_problem() -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        "doctor",
+        "app-list",
+        "app-create App --redirect-uri https://app.example/cb",
+        "secret-add cli_x",
+        "secret-retire cli_x sec_x",
+        "redirect-add cli_x https://app.example/cb",
+        "diagnosis ABC",
+        "sync-status",
+        "keys status",
+        "keys rotate",
+        "worker",
+        "clock",
+        "db upgrade",
+        "db current",
+    ],
+)
+def test_without_settings_every_command_says_so_and_fails(words: str) -> None:
+    app = unconfigured(ConfigError(["REDIS_URL is not set: the server"]))
+
+    result = app.test_cli_runner().invoke(args=words.split())
+
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert "  - REDIS_URL is not set: the server" in result.output
+
+
+def test_gunicorn_gives_up_with_every_problem(tmp_path: Path) -> None:
+    """It would start a worker that ends with another status again, for ever."""
+    gunicorn = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
     result = subprocess.run(
-        [sys.executable, "-c", "import wsgi"],
+        [*gunicorn, "--bind", f"unix:{tmp_path}/socket", "wsgi:app"],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"]},
         capture_output=True,
@@ -191,7 +230,7 @@ def test_gunicorn_is_refused_with_every_problem() -> None:
         timeout=60,
     )
 
-    assert result.returncode == 1
+    assert result.returncode != 0
     assert "Calbroker cannot start" in result.stderr
     assert "Traceback" not in result.stderr
     assert result.stderr.count("  - ") >= 6

@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from broker.environment import is_loopback
 from broker.errors import InvalidFields, NotFound
 from broker.ids import new_client_secret, new_id
 from broker.models import Application, ApplicationSecret, RedirectUri, reading, transaction
 from broker.oauth_server import scopes
 from broker.services import audit
 from broker.services.runtime import Runtime
-from broker.settings import is_loopback
 
 LIVE_SECRETS = 2
 LOCAL_CLIENT_ID = "sandbox-app"

@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from broker.environment import database_url, is_loopback
 from broker.errors import ConfigError
 from broker.ids import new_key
-from broker.settings import GOOGLE_ENDPOINTS, Settings, database_url, is_loopback
+from broker.settings import GOOGLE_ENDPOINTS, Settings
 
 
 def key() -> str:
     """Make a key as `flask keys new` prints it."""
     return base64.urlsafe_b64encode(new_key()).decode().rstrip("=")
+
+
+LOCAL = {"CALBROKER_LOCAL": "1", "PUBLIC_URL": "http://127.0.0.1:5000"}
 
 
 @pytest.fixture
@@ -101,6 +105,11 @@ def test_the_first_key_of_the_ring_is_the_current_one(env: dict[str, str]) -> No
         "broker.example",
         "https://broker.example/path",
         "https://broker.example?x",
+        "https://broker.example:99999",
+        "https://bröker.example",
+        "https://bro ker.example",
+        "https://broker.example\n.evil.example",
+        "javascript:alert(1)",
         "https://user@broker.example",
         "https://[broken",
         "https://",
@@ -112,7 +121,14 @@ def test_a_public_url_that_is_none_is_refused(env: dict[str, str], url: str) -> 
 
 
 @pytest.mark.parametrize(
-    "url", ["https://Broker.Example", "https://broker.example/", "https://broker.example:443"]
+    "url",
+    [
+        "https://Broker.Example",
+        "https://broker.example/",
+        "https://broker.example:443",
+        "https://broker.example:",
+        " https://broker.example ",
+    ],
 )
 def test_a_public_url_is_written_one_way(env: dict[str, str], url: str) -> None:
     """E3: it is compared with the Host header, which browsers send in this form."""
@@ -142,11 +158,84 @@ def test_google_is_where_it_is_unless_told_otherwise(env: dict[str, str]) -> Non
     client = {"GOOGLE_CLIENT_ID": "id", "GOOGLE_CLIENT_SECRET": "marked-secret"}
     elsewhere = {"GOOGLE_TOKEN_URL": "http://127.0.0.1:5050/token"}
 
-    google = Settings.from_env(env | client | elsewhere).google
+    google = Settings.from_env(env | LOCAL | client | elsewhere).google
 
     assert google is not None
     assert google.endpoints == GOOGLE_ENDPOINTS | {"token": "http://127.0.0.1:5050/token"}
     assert "marked-secret" not in repr(google)
+    for url in ("http://127.0.0.1:5050/token", "javascript:alert(1)", "https://u:p@x", "google"):
+        assert any(
+            text.startswith("GOOGLE_TOKEN_URL")
+            for text in problems(env | client | {"GOOGLE_TOKEN_URL": url})
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "garbage"),
+        ("DATABASE_URL", "mysql://u:marked-pw@h/d"),
+        ("DATABASE_URL", "postgres://u:marked-pw@h:port/d"),
+        ("DATABASE_URL", "postgres://u:marked-pw@[h/d"),
+        ("DATABASE_URL", "sqlite:////no/such/folder/x.db"),
+        ("DATABASE_URL", "https://h/d"),
+        ("REDIS_URL", "garbage"),
+        ("REDIS_URL", "redis:6379"),
+        ("REDIS_URL", "http://:marked-pw@redis:6379"),
+        ("REDIS_URL", "redis://:marked-pw@redis:port"),
+        ("REDIS_URL", "redis://:marked-pw@red is"),
+        ("REDIS_URL", "unix://relative.sock"),
+        ("TERMS_URL", "javascript:alert(1)"),
+        ("TERMS_URL", "/terms"),
+        ("PRIVACY_URL", "privacy.example"),
+        ("PRIVACY_URL", "data:text/html,x"),
+        ("PRIVACY_URL", "mailto:dpo@example.org"),
+        ("SUPPORT_URL", "mailto:nobody"),
+        ("SUPPORT_URL", "https://[broken"),
+        ("ALLOWED_HOSTS", "https://dav.internal/"),
+        ("ALLOWED_HOSTS", "10.0.0.0/99"),
+        ("ALLOWED_HOSTS", "ok.internal *.internal"),
+        ("ALLOWED_HOSTS", "dav.internal:8443"),
+        ("EGRESS_PROXY_URL", "proxy:3128"),
+        ("EGRESS_PROXY_URL", "socks5://u:marked-pw@proxy:1080"),
+        ("EGRESS_PROXY_URL", "http://u:marked-pw@proxy:port"),
+        ("TRUSTED_PROXIES", "one"),
+        ("TRUSTED_PROXIES", "11"),
+        ("POLL_SECONDS", "9" * 30),
+        ("RETENTION_DAYS", "9" * 5000),
+        ("REQUESTS_PER_SECOND", "0"),
+        ("APPLE_PASSWORD_SHAPE", "yes"),
+        ("CALBROKER_LOCAL", "true"),
+    ],
+)
+def test_each_wrong_setting_is_one_sentence_that_names_it(
+    env: dict[str, str], name: str, value: str
+) -> None:
+    (text,) = problems(env | {name: value})
+
+    assert text.startswith(name)
+    assert "marked-pw" not in text
+    assert len(text) < 200
+
+
+def test_addresses_of_every_right_kind_are_taken(env: dict[str, str], tmp_path: Path) -> None:
+    right = {
+        "DATABASE_URL": f"sqlite:///{tmp_path}/x.db",
+        "REDIS_URL": "unix:///run/redis.sock?db=1",
+        "TERMS_URL": "https://example.org/terms?v=1#top",
+        "PRIVACY_URL": "http://example.org",
+        "SUPPORT_URL": "mailto:help@example.org",
+        "ALLOWED_HOSTS": "dav.internal, localhost 10.0.0.0/8 fd00::/8 192.168.1.7",
+        "EGRESS_PROXY_URL": "http://u:p@proxy.internal:3128",
+    }
+
+    settings = Settings.from_env(env | right)
+
+    assert settings.support_url == right["SUPPORT_URL"]
+    assert settings.egress_proxy_url == right["EGRESS_PROXY_URL"]
+    assert len(settings.allowed_hosts) == 5
+    for url in ("rediss://:p@redis.example:6380/0", "redis://[::1]:6379", "redis://localhost"):
+        assert Settings.from_env(env | {"REDIS_URL": url}).redis_url == url
 
 
 @pytest.mark.parametrize("value", ["-1", "x", "1.5", "10", "²"])
@@ -155,11 +244,12 @@ def test_numbers_are_whole_and_large_enough(env: dict[str, str], value: str) -> 
 
 
 def test_a_file_that_is_not_there_is_told(env: dict[str, str], tmp_path: Path) -> None:
-    missing = str(tmp_path / "ca.pem")
+    garbage = tmp_path / "garbage.pem"
+    garbage.write_text("no certificate")
 
-    assert any(
-        text.startswith("EXTRA_CA_FILE") for text in problems(env | {"EXTRA_CA_FILE": missing})
-    )
+    for place in (tmp_path / "ca.pem", tmp_path, garbage, "\x00"):
+        (text,) = problems(env | {"EXTRA_CA_FILE": str(place)})
+        assert text.startswith("EXTRA_CA_FILE")
 
 
 def test_hosts_are_read_with_commas_or_blanks(env: dict[str, str]) -> None:

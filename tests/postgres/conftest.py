@@ -10,8 +10,8 @@ import pytest
 from flask_migrate import upgrade
 
 from app import create_app
+from broker.environment import database_url
 from broker.models import db
-from broker.settings import database_url
 from tests.postgres.cluster import Cluster
 from tests.world import World, make_settings
 

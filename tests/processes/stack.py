@@ -24,6 +24,7 @@ from rq import Worker
 from sqlalchemy import NullPool, create_engine, or_, select, text
 
 from broker.embedded_redis import EmbeddedRedis
+from broker.environment import database_url
 from broker.local_environment import (
     HOST,
     Layout,
@@ -32,7 +33,6 @@ from broker.local_environment import (
     sandbox_environment,
 )
 from broker.models import Task
-from broker.settings import database_url
 from broker.supervisor import Child, end_group, spawn
 from tests.processes.eventually import eventually
 
