@@ -5,6 +5,7 @@ The sandbox is started as a process and never imported: the product does not kno
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import os
 import shlex
@@ -27,6 +28,7 @@ from broker.local_environment import (
 )
 from broker.local_probes import check_port, not_answering, only_one
 from broker.log_digest import LogDigest, last_lines
+from broker.settings import Settings
 from broker.supervisor import Child, Supervisor, end_group, spawn
 
 READY_WITHIN_S = 90.0
@@ -40,7 +42,7 @@ def main(env: Mapping[str, str] | None = None, arguments: Sequence[str] = ()) ->
     With the argument `env` nothing is run: the environment of the broker's processes is
     printed, for a shell to take over.
     """
-    if list(arguments) == ["env"]:
+    if _parse(arguments).what == "env":
         return _print_environment(os.environ if env is None else env)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     env = os.environ if env is None else env
@@ -57,6 +59,22 @@ def main(env: Mapping[str, str] | None = None, arguments: Sequence[str] = ()) ->
         pass
     print("stopped; the next `make run` goes on from here", flush=True)
     return 0
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python app.py",
+        description="Run the broker and all that it needs on this machine, until Ctrl-C.",
+        epilog="Read from the environment: PORT, SANDBOX_PORT, RADICALE_PORT, VAR_DIR, and the "
+        "settings that README.md lists. In production use gunicorn and flask, as Procfile does.",
+    )
+    parser.add_argument(
+        "what",
+        nargs="?",
+        choices=["env"],
+        help='print the environment instead, for a shell: eval "$(python app.py env)"',
+    )
+    return parser.parse_args(arguments)
 
 
 def _print_environment(env: Mapping[str, str]) -> int:
@@ -99,6 +117,7 @@ def _run(layout: Layout, env: Mapping[str, str], stack: ExitStack) -> None:
         redis_url=redis.url if redis else "",
         keys=keep_keys(layout.var / "secrets.json"),
     )
+    Settings.from_env(ours)
     stand_ins = _stand_ins(layout, sandbox_environment(layout, env))
     migration = _Migration(layout, ours)
     stack.callback(migration.end)

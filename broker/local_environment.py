@@ -27,6 +27,12 @@ _SANDBOX_GOOGLE = {
     "jwks": "/google/oauth2/v3/certs",
     "calendar": "/google/calendar/v3",
 }
+# The "bad ports" of the Fetch standard above those that only root may use.
+BLOCKED_BY_BROWSERS = frozenset(
+    (1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566)
+    + (6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080)
+)
+_FOR_BROWSERS = frozenset({"PORT", "SANDBOX_PORT"})
 _SECRETS = ("SECRET_KEY", "DIGEST_KEY", "KEY_RING")
 
 
@@ -121,12 +127,24 @@ def keep_keys(path: Path) -> dict[str, str]:
         ) from error
 
 
+def another_port(port: int) -> int:
+    """Give a port to try in place of one that cannot be had."""
+    higher = range(max(port, 4900) + 100, 65536, 100)
+    return next((found for found in higher if found not in BLOCKED_BY_BROWSERS), 5500)
+
+
 def _port(env: Mapping[str, str], name: str, default: int, problems: list[str]) -> int:
     text = env.get(name) or str(default)
-    if text.isascii() and text.isdecimal() and 0 < int(text) < 65536:
-        return int(text)
-    problems.append(f"{name} must be a port number, not {text!r}")
-    return default
+    if not (text.isascii() and text.isdecimal() and len(text) < 6 and 0 < int(text) < 65536):
+        problems.append(f"{name} must be a port number, not {text!r}")
+        return default
+    port = int(text)
+    if port in BLOCKED_BY_BROWSERS and name in _FOR_BROWSERS:
+        problems.append(
+            f"browsers refuse to open port {port}: choose another, as in "
+            f"`{name}={another_port(port)} make run`"
+        )
+    return port
 
 
 def _sandbox_google(layout: Layout) -> dict[str, str]:

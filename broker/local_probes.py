@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from broker.errors import ConfigError
-from broker.local_environment import HOST, Layout
+from broker.local_environment import HOST, Layout, another_port
 
 PORT_FREE_WITHIN_S = 5.0
 _PROBE_S = 2.0
@@ -38,6 +38,13 @@ def only_one(layout: Layout) -> Iterator[None]:
 
 def check_port(variable: str, port: int) -> None:
     """Return when *port* is free. Raises ConfigError, which names the *variable* to change."""
+    if port < 1024 and os.geteuid() != 0:
+        raise ConfigError(
+            [
+                f"port {port} is for root only: choose another, "
+                f"as in `{variable}={another_port(port)} make run`"
+            ]
+        )
     # What was killed a moment ago may take one more to leave.
     deadline = time.monotonic() + PORT_FREE_WITHIN_S
     while not _is_free(port):
@@ -45,7 +52,7 @@ def check_port(variable: str, port: int) -> None:
             raise ConfigError(
                 [
                     f"port {port} is used by another program: end it, or choose another port, "
-                    f"as in `{variable}={port + 1000 if port < 64536 else port - 1000} make run`"
+                    f"as in `{variable}={another_port(port)} make run`"
                 ]
             )
         time.sleep(0.1)

@@ -17,8 +17,11 @@ import requests
 
 from broker import local_probes
 from broker.errors import ConfigError
+from broker.local import main
 from broker.local_environment import (
+    BLOCKED_BY_BROWSERS,
     Layout,
+    another_port,
     broker_environment,
     keep_keys,
     sandbox_environment,
@@ -104,7 +107,10 @@ def test_damaged_keys_are_not_replaced(tmp_path: Path, text: str) -> None:
         ({"PORT": "http"}, "PORT must be a port number"),
         ({"SANDBOX_PORT": "70000"}, "SANDBOX_PORT must be"),
         ({"PORT": "0"}, "PORT must be"),
+        ({"PORT": "9" * 5000}, "PORT must be"),
         ({"PORT": "5050"}, "three different numbers"),
+        ({"PORT": "6000"}, "browsers refuse to open port 6000: .* `PORT=6100 make run`"),
+        ({"SANDBOX_PORT": "5060"}, "`SANDBOX_PORT=5160 make run`"),
     ],
 )
 def test_wrong_ports_are_named(tmp_path: Path, env: dict[str, str], words: str) -> None:
@@ -121,6 +127,49 @@ def test_port_in_use_names_the_variable_that_changes_it(monkeypatch: pytest.Monk
 
         with pytest.raises(ConfigError, match=rf"port {port} is used .* `SANDBOX_PORT=\d+ make"):
             check_port("SANDBOX_PORT", port)
+
+
+def test_the_port_to_try_instead_is_one_that_browsers_open() -> None:
+    advised = {another_port(port) for port in range(1, 65536)}
+
+    assert not advised & BLOCKED_BY_BROWSERS
+    assert min(advised) > 1024
+    assert max(advised) < 65536
+
+
+@pytest.mark.parametrize("words", [["--port", "5500"], ["run"], ["env", "more"], ["--help"]])
+def test_other_words_start_nothing(
+    tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main({"VAR_DIR": str(tmp_path / "var")}, words)
+
+    assert (ended.value.code == 0) == (words == ["--help"])
+    assert "usage: python app.py" in "".join(capsys.readouterr())
+    assert not (tmp_path / "var").exists()
+
+
+def test_a_wrong_setting_starts_nothing(tmp_path: Path) -> None:
+    ports = zip(("PORT", "SANDBOX_PORT", "RADICALE_PORT"), free_ports(3), strict=True)
+    env = {
+        "PATH": os.environ["PATH"],
+        "VAR_DIR": str(tmp_path / "var"),
+        "REDIS_URL": "redis://127.0.0.1:1",
+        "TERMS_URL": "javascript:alert(1)",
+    }
+
+    result = subprocess.run(
+        [sys.executable, "-m", "broker.local"],
+        cwd=ROOT,
+        env=env | {name: str(port) for name, port in ports},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert result.returncode == 1
+    assert "cannot start: TERMS_URL must be" in result.stderr
+    assert not list((tmp_path / "var").rglob("*.db"))
 
 
 def test_second_one_is_told_where_the_first_is(tmp_path: Path) -> None:
