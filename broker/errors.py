@@ -210,6 +210,10 @@ class MassDelete(BrokerError):
         self.held = held
 
 
+class CopyOvertaken(BrokerError):
+    """Somebody else has written a calendar's copy since this step was planned: plan it anew."""
+
+
 class LeaseLost(BrokerError):
     """Another worker owns this task now; nothing may be written."""
 

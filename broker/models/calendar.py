@@ -22,7 +22,8 @@ class Calendar(Base):
     *held_back_at* is set while a pass that wants to delete much waits to be asked again.
     *rolled_to* is the end of the window that occurrences are materialised for.
     *push_refused* remembers that the provider has no push for this calendar. *quiet_passes*
-    counts the passes since one that found something new.
+    counts the passes since one that found something new. *revision* rises with each write to
+    the copy: what was planned from an older one is not written.
     """
 
     __tablename__ = "calendars"
@@ -50,13 +51,16 @@ class Calendar(Base):
     rolled_to: Mapped[datetime | None] = mapped_column(UtcDateTime)
     push_refused: Mapped[bool] = mapped_column(default=False)
     quiet_passes: Mapped[int] = mapped_column(default=0, server_default="0")
+    revision: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class Event(Base):
     """A single event, a master or an exception, as the provider has it.
 
     *key* is a keyed digest of the remote id (16 bytes); *series_key* that of the master's and
-    set on exceptions. *sealed* holds the whole RemoteEvent.
+    set on exceptions. *sealed* holds the whole RemoteEvent. *expanded_to* is how far a series'
+    occurrences reach (epoch seconds): None when that is not known, 0 while its last change waits
+    to show in them.
     """
 
     __tablename__ = "events"
@@ -72,6 +76,7 @@ class Event(Base):
     recurring: Mapped[bool]
     cancelled: Mapped[bool]
     sealed: Mapped[bytes]
+    expanded_to: Mapped[int | None] = mapped_column(BigInteger)
 
 
 _ALSO_LISTED_BY = ("end_at", "all_day", "busy", "deleted")

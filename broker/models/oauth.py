@@ -23,7 +23,9 @@ class Grant(Base):
     account_id: Mapped[str] = mapped_column(
         ForeignKey("accounts.id", ondelete="CASCADE"), index=True
     )
-    profile_id: Mapped[str | None] = mapped_column(ForeignKey("profiles.id", ondelete="SET NULL"))
+    profile_id: Mapped[str | None] = mapped_column(
+        ForeignKey("profiles.id", ondelete="SET NULL"), index=True
+    )
     scope: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -92,7 +94,9 @@ class ConnectAttempt(Base):
     handle_digest: Mapped[bytes] = mapped_column(unique=True)
     browser_digest: Mapped[bytes]
     wrapped_request: Mapped[bytes | None]
-    profile_id: Mapped[str | None] = mapped_column(ForeignKey("profiles.id", ondelete="CASCADE"))
+    profile_id: Mapped[str | None] = mapped_column(
+        ForeignKey("profiles.id", ondelete="CASCADE"), index=True
+    )
     provider: Mapped[str | None] = mapped_column(String(32))
     state_digest: Mapped[bytes | None] = mapped_column(unique=True)
     wrapped_flow: Mapped[bytes | None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import String
+from sqlalchemy import String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from broker.models.base import Base, UtcDateTime
@@ -15,7 +15,9 @@ class LoginRefusal(Base):
 
     *digest* is the keyed digest of whose they are. *refusals* counts those since
     *window_at* and the attempts now under way. *pauses* is how often it was paused lately;
-    *paused_until* is None until the first time.
+    *paused_until* is None while it is not paused. *refused_passwords* holds short keyed digests,
+    one after the other, of what was refused lately; *chance_taken* says that the one other
+    password that a pause lets through has been tried.
     """
 
     __tablename__ = "login_refusals"
@@ -25,6 +27,8 @@ class LoginRefusal(Base):
     window_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     pauses: Mapped[int]
     paused_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    refused_passwords: Mapped[bytes | None]
+    chance_taken: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class Diagnosis(Base):

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from broker.crypto import DataKey, Vault
 from broker.domain import Credential, OAuthCredential, PasswordCredential
-from broker.models import Calendar, Connection
+from broker.models import Calendar, Connection, reading
 from broker.models.base import table_of
+from broker.models.upserts import is_postgresql
 
 _CONNECTIONS = table_of(Connection)
 _LOCK = (
@@ -48,8 +49,15 @@ def lock(session: Session, connection_ids: Iterable[str]) -> None:
     their tasks, their calendars. So this comes before `tasks.hold` wherever a transaction
     writes a connection, or more than one task. SQLite has one writer and needs no locks.
     """
-    if session.get_bind().dialect.name == "postgresql":
+    if is_postgresql(session):
         session.execute(_LOCK, {"ids": list(connection_ids)})
+
+
+def of_calendar(calendar_id: str) -> tuple[Calendar, Connection] | None:
+    """Read a calendar with its connection; None when it is gone."""
+    query = select(Calendar, Connection).join(Connection, Connection.id == Calendar.connection_id)
+    row = reading().execute(query.where(Calendar.id == calendar_id)).one_or_none()
+    return (row[0], row[1]) if row is not None else None
 
 
 def key_place(connection_id: str) -> str:

@@ -39,6 +39,10 @@ SENTENCES: Mapping[str, str] = {
         "Unusually many events would disappear at once. We ask the calendar service again "
         "before we believe it."
     ),
+    "series_waiting": (
+        "This calendar repeats unusually many events. We work through them bit by bit; "
+        "until then some dates are missing or out of date."
+    ),
 }
 _OTHER = "The calendars could not be updated. We keep trying; what is shown may be out of date."
 

@@ -1,6 +1,6 @@
-"""Keeping the copy fresh: list calendars, read changes, move the window.
+"""Keeping the copy fresh: reading what changed in a calendar.
 
-Each step is one transaction that begins with `tasks.hold`, so that only the lease's owner
+Each step is one short transaction that begins with `tasks.hold`, so that only the lease's owner
 writes. A pass that dies leaves what it has written; the next one repeats it harmlessly.
 """
 
@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
@@ -17,11 +18,10 @@ from sqlalchemy.orm import Session
 from broker.crypto import DataKey
 from broker.domain import Changes, window_at
 from broker.errors import CursorExpired, MassDelete, ProtocolError
-from broker.ids import jitter
-from broker.models import Calendar, Connection, reading, transaction
+from broker.models import Calendar, Connection, transaction
 from broker.models.base import UtcDateTime, changed, table_of
 from broker.providers.base import CalendarClient
-from broker.services import connections, credentials, polling, tasks
+from broker.services import connections, copies, credentials, polling, tasks
 from broker.services.runtime import Runtime
 from broker.services.tasks import Kind, Lease
 from broker.sync.apply import Applied, Copy
@@ -29,8 +29,7 @@ from broker.sync.apply import Applied, Copy
 log = logging.getLogger(__name__)
 
 ASK_AGAIN = timedelta(seconds=60)
-DAY = timedelta(days=1)
-REREAD_EVERY = timedelta(days=7)
+EVENTS_UNREADABLE = "events_unreadable"
 
 _CALENDARS, _CONNECTIONS = table_of(Calendar), table_of(Connection)
 _AT = bindparam("at", type_=UtcDateTime())
@@ -87,17 +86,12 @@ def sync_calendar(runtime: Runtime, lease: Lease) -> None:
 
 
 def _subject(runtime: Runtime, lease: Lease) -> Subject | None:
-    session = reading()
-    row = session.execute(
-        select(Calendar, Connection)
-        .join(Connection, Connection.id == Calendar.connection_id)
-        .where(Calendar.id == lease.subject_id)
-    ).one_or_none()
-    if row is None or row[0].deleted_at or row[1].disconnected_reason:
+    found = connections.of_calendar(lease.subject_id)
+    if found is None or found[0].deleted_at or found[1].disconnected_reason:
         with transaction() as session:
             tasks.finish(session, lease, None)
         return None
-    calendar, connection = row
+    calendar, connection = found
     key = connections.data_key(runtime.vault, connection)
     sealed = calendar.sealed_cursor
     place = f"calendars:{calendar.id}:cursor"
@@ -148,29 +142,21 @@ def _apply_pages(
     generation: int,
     pages: Iterator[Changes],
 ) -> Applied:
-    copy = Copy(
-        runtime.vault,
-        subject.key,
-        subject.calendar_id,
-        window_at(lease.started_at),
-        lease.started_at,
-        asked_before=subject.asked_before,
-    )
+    copy = copies.copy_of(runtime, lease, subject.key, subject.calendar_id)
+    copy.asked_before = subject.asked_before
     total, skipped = Applied(), 0
     for page in _removals_last(pages):
         skipped += len(page.skipped)
-        with transaction() as session:
-            if page.cursor is not None:
-                connections.lock(session, [subject.connection_id])
-            tasks.hold(session, lease, runtime.clock.now())
-            if page.events or page.deleted or page.skipped:
-                total += copy.apply(session, page, generation)
-            if page.cursor is not None:
-                if page.complete:
-                    total += copy.sweep(session, generation)
-                quiet = polling.quiet_after(subject.quiet_passes, changed=total.anything)
-                _record(runtime, session, lease, subject, page, skipped=skipped, quiet=quiet)
-                return total
+        if page.events or page.deleted or page.skipped:
+            plan = partial(copy.page_steps, page=page, generation=generation)
+            total += copies.write(runtime, lease, copy, plan, generation)
+        if page.cursor is not None:
+            if page.complete:
+                plan = partial(copy.sweep_steps, generation=generation)
+                total += copies.write(runtime, lease, copy, plan, generation)
+            quiet = polling.quiet_after(subject.quiet_passes, changed=total.anything)
+            _record(runtime, lease, subject, page, skipped=skipped, quiet=quiet, copy=copy)
+            return total
     raise ProtocolError("broker", "changes", detail="no cursor on the last page")
 
 
@@ -184,23 +170,24 @@ def _removals_last(pages: Iterator[Changes]) -> Iterator[Changes]:
 
 def _record(
     runtime: Runtime,
-    session: Session,
     lease: Lease,
     subject: Subject,
     page: Changes,
     *,
     skipped: int,
     quiet: int,
+    copy: Copy,
 ) -> None:
-    """End a pass: cursor, status and the next date, in the last page's transaction."""
+    """End a pass: cursor, status and the next date, once all that it brought is written."""
     at = lease.started_at
     unreadable = skipped if subject.cursor is None else subject.skipped
+    reason = EVENTS_UNREADABLE if unreadable else None
     values: dict[str, object] = {
         "synced_through": at,
         "last_attempt_at": at,
         "held_back_at": None,
         "quiet_passes": quiet,
-        "reason": "events_unreadable" if unreadable else None,
+        "reason": copies.SERIES_WAITING if copy.is_behind else reason,
     }
     if page.cursor is not None and page.cursor != subject.cursor:
         place = f"calendars:{subject.calendar_id}:cursor"
@@ -208,13 +195,19 @@ def _record(
     if page.tzid:
         values["tzid"] = page.tzid
     if subject.cursor is None:
-        values |= {"full_read_at": at, "rolled_to": window_at(at).end, "skipped": skipped}
-    session.execute(update(_CALENDARS).where(_CALENDARS.c.id == subject.calendar_id).values(values))
-    session.execute(_CONNECTION_SYNCED, {"synced": subject.connection_id, "at": at})
-    if not subject.initially_synced:
-        _note_initial_sync(session, subject.connection_id, at)
-    following = polling.next_poll(runtime, session, subject.calendar_id, quiet)
-    tasks.finish(session, lease, following)
+        values |= {"full_read_at": at, "rolled_to": copy.window.end, "skipped": skipped}
+    with transaction() as session:
+        connections.lock(session, [subject.connection_id])
+        tasks.hold(session, lease, runtime.clock.now())
+        if copy.is_behind:
+            tasks.want(session, Kind.ROLL_WINDOW, subject.calendar_id, at, at + copies.GO_ON)
+        own = _CALENDARS.c.id == subject.calendar_id
+        session.execute(update(_CALENDARS).where(own).values(values))
+        session.execute(_CONNECTION_SYNCED, {"synced": subject.connection_id, "at": at})
+        if not subject.initially_synced:
+            _note_initial_sync(session, subject.connection_id, at)
+        following = polling.next_poll(runtime, session, subject.calendar_id, quiet)
+        tasks.finish(session, lease, following)
 
 
 def _note_initial_sync(session: Session, connection_id: str, now: datetime) -> None:
@@ -250,32 +243,3 @@ def _hold_back(runtime: Runtime, lease: Lease, subject: Subject, error: MassDele
         calendar.last_attempt_at = lease.started_at
         calendar.reason = tasks.HELD_BACK
         tasks.finish(session, lease, runtime.clock.now() + ASK_AGAIN)
-
-
-def roll_window(runtime: Runtime, lease: Lease) -> None:
-    """Move a calendar's window to today, without asking the provider where that is enough."""
-    session = reading()
-    row = session.execute(
-        select(Calendar, Connection)
-        .join(Connection, Connection.id == Calendar.connection_id)
-        .where(Calendar.id == lease.subject_id)
-    ).one_or_none()
-    now = runtime.clock.now()
-    ids = [row[1].id] if row is not None else []
-    with transaction() as session:
-        connections.lock(session, ids)
-        tasks.hold(session, lease, now)
-        if row is None or row[0].deleted_at:
-            tasks.finish(session, lease, None)
-            return
-        calendar, connection = row
-        window = window_at(now)
-        key = connections.data_key(runtime.vault, connection)
-        Copy(runtime.vault, key, calendar.id, window, now).roll(session)
-        calendar.rolled_to = window.end
-        bound = runtime.providers[connection.provider].window_bound
-        read_at = calendar.full_read_at
-        if bound or read_at is None or now - read_at > REREAD_EVERY:
-            calendar.sealed_cursor = None
-            tasks.want(session, Kind.SYNC_CALENDAR, calendar.id, now, now)
-        tasks.finish(session, lease, now + DAY * jitter(0.1))

@@ -28,6 +28,7 @@ from broker.services import (
     disconnect,
     housekeeping,
     login_guard,
+    rolling,
     subscriptions,
     syncing,
     tasks,
@@ -40,7 +41,7 @@ log = logging.getLogger(__name__)
 _RUNNERS: Mapping[Kind, Callable[[Runtime, Lease], None]] = {
     Kind.LIST_CALENDARS: calendar_lists.list_calendars,
     Kind.SYNC_CALENDAR: syncing.sync_calendar,
-    Kind.ROLL_WINDOW: syncing.roll_window,
+    Kind.ROLL_WINDOW: rolling.roll_window,
     Kind.SUBSCRIBE: subscriptions.subscribe,
     Kind.UNSUBSCRIBE: subscriptions.unsubscribe,
     Kind.REVOKE: disconnect.revoke_credential,

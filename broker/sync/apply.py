@@ -1,15 +1,17 @@
-"""What a provider said becomes rows, in the caller's transaction.
+"""What a provider said becomes rows, in steps that are written one short transaction each.
 
-One `Copy` serves one pass over one calendar. It plans with what is held, writes events, and
-brings the occurrences of every family that was touched up to date.
+One `Copy` serves one pass over one calendar. It plans with what is held, outside of any
+transaction, so that a calendar of thousands of rules keeps nobody from writing; a step that
+somebody else has overtaken is not written. Expanding costs time, so a pass expands series up
+to a limit and postpones the rest.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -18,19 +20,26 @@ from sqlalchemy.orm import Session
 from broker.crypto import DataKey, Vault
 from broker.domain import Changes, RemoteEvent, Window
 from broker.sync.keys import event_key, event_place
-from broker.sync.occurrences import occurrences
+from broker.sync.occurrences import occurrences, series_of
 from broker.sync.plan import (
     SMALL,
+    Held,
     Keyed,
     Known,
-    OccurrencePlan,
+    Plan,
     check_removal,
     plan_occurrences,
     plan_page,
 )
 from broker.sync.rows import Rows
+from broker.sync.steps import ROWS_PER_STEP, Step
 
 REMOVED_KEPT = timedelta(days=60)
+# Of `expand.MAX_WORK`, which is about a second for one series: ten seconds, a few hundred
+# thousand occurrences of ordinary series.
+WORK_PER_PASS = 2_000_000
+_FAMILIES_AT_ONCE = 100
+_MEMBERS_AT_ONCE = 1_000
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(RemoteEvent)
@@ -52,11 +61,26 @@ class Applied:
         return Applied(self.written + other.written, self.removed + other.removed)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class _Family:
+    """A series with its exceptions, or a single event: what changes and what was held.
+
+    *waits* says that an earlier change has still to show in its occurrences.
+    """
+
+    members: list[bytes] = field(default_factory=list)
+    upserts: list[Keyed] = field(default_factory=list)
+    gone: list[bytes] = field(default_factory=list)
+    waits: bool = False
+
+
+@dataclass(slots=True)
 class Copy:
     """Our copy of one calendar during one pass, which began at *at*.
 
     *asked_before* says that the provider is being asked again after wanting to remove much.
+    *work_left* is what the pass may still spend on expanding; *is_behind* becomes true when
+    that was not enough for all series.
     """
 
     vault: Vault
@@ -65,13 +89,17 @@ class Copy:
     window: Window
     at: datetime
     asked_before: bool = False
+    work_left: int = WORK_PER_PASS
+    is_behind: bool = False
+    _revision: int = 0
 
-    def apply(self, session: Session, page: Changes, generation: int) -> Applied:
-        """Write one page, as part of the full read or of the copy of *generation*.
+    def page_steps(self, session: Session, page: Changes, generation: int) -> Iterator[Step]:
+        """Plan one page, as part of the full read or of the copy of *generation*.
 
-        Raises MassDelete, before anything is written, when the page removes too much.
+        Each step must have been written before the next is asked for. Raises MassDelete,
+        before there is any, when the page removes too much.
         """
-        rows = Rows(session, self.calendar_id)
+        rows = self._read(session)
         keyed = [self._keyed(event) for event in page.events]
         deleted = {event_key(self.vault, self.calendar_id, name) for name in page.deleted}
         skipped = {event_key(self.vault, self.calendar_id, name) for name in page.skipped}
@@ -81,100 +109,144 @@ class Copy:
         if len(plan.deletes) > SMALL // 2:
             held = rows.count_events()
             check_removal(len(plan.deletes), held, asked_before=self.asked_before)
-        rows.write_events([self._row(item, generation) for item in plan.upserts.values()])
         if page.complete:
             left = {key for key, row in known.items() if {key, row.series_key} & skipped}
-            rows.mark_seen(plan.unchanged | left, generation)
-        rows.delete_events(plan.deletes)
-        touched = {item.family for item in plan.upserts.values()}
-        touched |= {known[key].series_key or key for key in plan.deletes}
-        members = {key: row for key, row in known.items() if (row.series_key or key) in touched}
-        self._materialise(rows, members, plan.upserts, plan.deletes)
-        return Applied(len(plan.upserts), len(plan.deletes))
+            yield from Step(seen=list(plan.unchanged | left)).cut()
+        yield from self._steps(rows, _families(known, plan), generation)
 
-    def sweep(self, session: Session, generation: int) -> Applied:
-        """Remove what the complete full read *generation* has not seen.
+    def sweep_steps(self, session: Session, generation: int) -> Iterator[Step]:
+        """Plan to remove what the complete full read *generation* has not seen.
 
-        Raises MassDelete, before anything is removed, when that is too much to believe.
+        Raises MassDelete, before there is any step, when that is too much to believe.
         """
-        rows = Rows(session, self.calendar_id)
+        rows = self._read(session)
         stale = rows.stale(generation)
         if not stale:
-            return Applied()
+            return
         check_removal(len(stale), rows.count_events(), asked_before=self.asked_before)
-        families = {held.series_key or key for key, held in stale.items()}
-        known = rows.known(families | stale.keys())
-        rows.delete_events(stale)
-        self._materialise(rows, known, {}, stale.keys())
-        return Applied(removed=len(stale))
+        named = {held.series_key or key for key, held in stale.items()}
+        known = rows.known(named | stale.keys())
+        plan = Plan({}, frozenset(), frozenset(stale))
+        yield from self._steps(rows, _families(known, plan), generation)
 
-    def roll(self, session: Session) -> None:
-        """Move the window on: add the occurrences that came into it, forget what left it.
+    def roll_steps(self, session: Session) -> Iterator[Step]:
+        """Plan to bring series to the window's end that do not reach it yet.
 
         What merely comes into view does not count as changed, so it carries no change time.
         """
+        rows = self._read(session)
+        waiting = dict(rows.behind(int(self.window.end.timestamp())))
+        while waiting and self.work_left > 0:
+            chosen = dict(islice(waiting.items(), _FAMILIES_AT_ONCE))
+            waiting = dict(islice(waiting.items(), len(chosen), None))
+            families = {key: _Family(waits=waits) for key, waits in chosen.items()}
+            for key, held in rows.known(chosen.keys()).items():
+                family = families.get(held.series_key or key)
+                if family is not None:
+                    family.members.append(key)
+            yield from self._steps(rows, families, generation=0)
+        self.is_behind |= bool(waiting)
+
+    def write(self, session: Session, step: Step, generation: int = 0) -> Applied:
+        """Write a step, in the caller's transaction.
+
+        Raises CopyOvertaken, before anything is written, when it was planned from a state that
+        is no longer the copy's.
+        """
         rows = Rows(session, self.calendar_id)
-        known = rows.series_keys()
-        self._materialise(rows, known, {}, (), at=0)
+        rows.begin_writing(self._revision)
+        rows.write_occurrences(step.writes)
+        rows.remove_occurrences(step.removed)
+        rows.write_events(step.events)
+        rows.mark_seen(step.seen, generation)
+        rows.delete_events(step.deletes)
+        rows.mark_expanded(step.expanded, int(self.window.end.timestamp()))
+        rows.mark_expanded(step.postponed, 0)
+        self._revision += 1
+        return Applied(len(step.events), len(step.deletes))
+
+    def forget(self, session: Session) -> bool:
+        """Forget some of what has left the window; tells whether there may be more."""
+        rows = Rows(session, self.calendar_id)
         since = int(self.window.start.timestamp())
         removed_before = int((self.at - REMOVED_KEPT).timestamp())
-        rows.forget(before=since - 86_400, removed_before=removed_before)
+        forgotten = rows.forget_occurrences(
+            before=since - 86_400, removed_before=removed_before, limit=ROWS_PER_STEP
+        )
+        if forgotten < ROWS_PER_STEP:
+            forgotten = rows.forget_events(limit=ROWS_PER_STEP)
+        return forgotten == ROWS_PER_STEP
 
-    def _materialise(
-        self,
-        rows: Rows,
-        members: Mapping[bytes, Known],
-        upserts: Mapping[bytes, Keyed],
-        gone: Collection[bytes],
-        *,
-        at: int | None = None,
+    def _read(self, session: Session) -> Rows:
+        rows = Rows(session, self.calendar_id)
+        self._revision = rows.revision()
+        return rows
+
+    def _steps(
+        self, rows: Rows, families: Mapping[bytes, _Family], generation: int
+    ) -> Iterator[Step]:
+        """Plan what brings whole families up to date; no family is left half written."""
+        step = Step()
+        for batch in _batches(families):
+            stored = self._stored(rows, batch)
+            held = self._held(rows, batch)
+            for name, family in batch.items():
+                items = [*family.upserts, *stored.get(name, ())]
+                self._plan(step, name, family, items, held.get(name, []))
+                step.events += [self._row(item, generation) for item in family.upserts]
+                step.deletes += family.gone
+                if step.is_full:
+                    yield from step.cut()
+                    step = Step()
+        if step.size:
+            yield from step.cut()
+
+    def _plan(
+        self, step: Step, name: bytes, family: _Family, items: list[Keyed], held: list[Held]
     ) -> None:
-        """Bring the occurrences of whole families up to date.
+        """Add the occurrences of one family to *step*, or that they must wait."""
+        touched = {item.key for item in (items if family.waits else family.upserts)}
+        rolls = not (family.upserts or family.gone or family.waits)
+        at = 0 if rolls else int(self.at.timestamp())
+        is_series = series_of(items) is not None
+        if is_series and self.work_left <= 0:
+            self.is_behind = True
+            gone = set(family.gone)
+            step.removed += [(r.uid, at) for r in held if r.event_key in gone and not r.deleted]
+            step.postponed += [] if rolls else [name]
+            return
+        found = occurrences(self.vault, self.calendar_id, items, self.window)
+        self.work_left -= found.work
+        since = int(self.window.start.timestamp())
+        plan = plan_occurrences(held, found.wanted, touched=touched, since=since, at=at)
+        step.add(plan, at=at)
+        step.expanded += [name] if is_series else []
 
-        *members* is all that was held of these families, *gone* what of it is no more.
-        """
-        families = self._families(rows, members, upserts, gone)
-        moment = int(self.at.timestamp()) if at is None else at
-        plan = self._plan(rows, members, upserts, families, moment)
-        rows.write_occurrences(plan, at=moment)
-
-    def _families(
-        self,
-        rows: Rows,
-        members: Mapping[bytes, Known],
-        upserts: Mapping[bytes, Keyed],
-        gone: Collection[bytes],
-    ) -> dict[bytes, list[Keyed]]:
-        families: dict[bytes, list[Keyed]] = defaultdict(list)
-        for item in upserts.values():
-            families[item.family].append(item)
-        stored = [key for key in members if key not in upserts and key not in gone]
-        wanted = set(stored)
-        for key, series_key, sealed in rows.sealed(stored):
+    def _stored(self, rows: Rows, batch: Mapping[bytes, _Family]) -> dict[bytes, list[Keyed]]:
+        """Open the members that are neither replaced nor gone, by family."""
+        wanted: dict[bytes, bytes] = {}
+        for name, family in batch.items():
+            new = {item.key for item in family.upserts}.union(family.gone)
+            wanted.update((key, name) for key in family.members if key not in new)
+        found: dict[bytes, list[Keyed]] = {}
+        for key, series_key, sealed in rows.sealed(list(wanted)):
             if key in wanted:
                 plain = self.key.open(sealed, event_place(self.calendar_id, key))
                 item = Keyed(key, series_key, _decoder.decode(plain))
-                families[item.family].append(item)
-        return families
+                found.setdefault(wanted[key], []).append(item)
+        return found
 
-    def _plan(
-        self,
-        rows: Rows,
-        members: Mapping[bytes, Known],
-        upserts: Mapping[bytes, Keyed],
-        families: Mapping[bytes, list[Keyed]],
-        at: int,
-    ) -> OccurrencePlan:
-        since = int(self.window.start.timestamp())
-        keys = members.keys() | upserts.keys()
-        held = rows.held(keys, since=since) if members else []
-        wanted = (
-            occurrence
-            for family in families.values()
-            for occurrence in occurrences(self.vault, self.calendar_id, family, self.window)
-        )
-        own = (row for row in held if row.event_key in keys)
-        return plan_occurrences(own, wanted, touched=upserts.keys(), since=since, at=at)
+    def _held(self, rows: Rows, batch: Mapping[bytes, _Family]) -> dict[bytes, list[Held]]:
+        """Read the occurrences that these families have, by family."""
+        owner = {key: name for name, family in batch.items() for key in family.members}
+        if not owner:
+            return {}
+        owner |= {item.key: name for name, family in batch.items() for item in family.upserts}
+        found: dict[bytes, list[Held]] = {}
+        for row in rows.held(owner, since=int(self.window.start.timestamp())):
+            if row.event_key in owner:
+                found.setdefault(owner[row.event_key], []).append(row)
+        return found
 
     def _keyed(self, event: RemoteEvent) -> Keyed:
         key = event_key(self.vault, self.calendar_id, event.remote_id)
@@ -194,4 +266,33 @@ class Copy:
             "recurring": bool(event.recurrence),
             "cancelled": event.cancelled,
             "sealed": self.key.seal(_encoder.encode(event), place),
+            "expanded_to": None,
         }
+
+
+def _families(known: Mapping[bytes, Known], plan: Plan) -> dict[bytes, _Family]:
+    """Gather the families that a plan touches, with all that is held of them."""
+    families: dict[bytes, _Family] = {}
+    for item in plan.upserts.values():
+        families.setdefault(item.family, _Family()).upserts.append(item)
+    for key in plan.deletes:
+        families.setdefault(known[key].series_key or key, _Family()).gone.append(key)
+    for key, row in known.items():
+        family = families.get(row.series_key or key)
+        if family is not None:
+            family.members.append(key)
+    return families
+
+
+def _batches(families: Mapping[bytes, _Family]) -> Iterator[dict[bytes, _Family]]:
+    """Cut families into portions whose rows are read together."""
+    batch: dict[bytes, _Family] = {}
+    members = 0
+    for name, family in families.items():
+        batch[name] = family
+        members += len(family.members) + len(family.upserts)
+        if len(batch) >= _FAMILIES_AT_ONCE or members >= _MEMBERS_AT_ONCE:
+            yield batch
+            batch, members = {}, 0
+    if batch:
+        yield batch

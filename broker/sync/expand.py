@@ -7,7 +7,7 @@ on the UTC line. Pure; no input raises, and the worst costs about a second.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from itertools import islice
@@ -74,11 +74,12 @@ class Expansion:
 
     *problem* is None, or why some may be missing or too many: `rule_unreadable` (a rule was
     not followed, or a listed date was passed over), `rule_too_frequent` (not followed),
-    `rule_too_long` (cut at a limit).
+    `rule_too_long` (cut at a limit). *work* is what of MAX_WORK the rules have cost.
     """
 
     occurrences: list[Occurrence]
     problem: str | None = None
+    work: int = field(default=0, compare=False)
 
 
 def expand(
@@ -113,11 +114,13 @@ def expand(
     except RuleRefused as refusal:
         rules, problem, dates.added = [], str(refusal), {}
     span = (shifted(low, -length - DAY), shifted(high, DAY))
-    found, is_cut = _walk_all(rules, frame, span, occur)
+    work = Work(MAX_WORK)
+    found, is_cut = _walk_all(rules, frame, span, occur, work)
     found.update((one.original, one) for one in occur([frame.start, *dates.added]))
     if is_cut or len(found) > MAX_OCCURRENCES:
         problem = TOO_LONG
-    return Expansion(sorted(found.values())[:MAX_OCCURRENCES], problem)
+    spent = MAX_WORK - max(0, work.left)
+    return Expansion(sorted(found.values())[:MAX_OCCURRENCES], problem, spent)
 
 
 def _walk_all(
@@ -125,10 +128,10 @@ def _walk_all(
     frame: Frame,
     span: tuple[datetime, datetime],
     occur: Callable[[Iterable[datetime]], Iterator[Occurrence]],
+    work: Work,
 ) -> tuple[dict[datetime, Occurrence], bool]:
     """Give what the rules' starts make occur, by start, and whether a limit cut it short."""
     found: dict[datetime, Occurrence] = {}
-    work = Work(MAX_WORK)
     try:
         for rule in rules[:MAX_RULES]:
             ones = islice(occur(rule_starts(rule, frame, span, work)), MAX_OCCURRENCES + 1)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from broker.crypto import Vault
 from broker.domain import RemoteEvent, Window
@@ -11,25 +12,37 @@ from broker.sync.keys import occurrence_uid, series_uid
 from broker.sync.plan import Keyed, Wanted
 from broker.sync.stretches import occurrences_of, stretches
 
+# What else costs time, in the units of `expand.MAX_WORK`.
+WORK_PER_OCCURRENCE = 2
+CHARACTERS_PER_WORK = 4
+
+
+class Occurring(NamedTuple):
+    """The occurrences of a family, and what finding them has cost in the units of MAX_WORK."""
+
+    wanted: list[Wanted]
+    work: int = 0
+
+
+def series_of(family: Iterable[Keyed]) -> Keyed | None:
+    """Give the master of a family that repeats; None for a family that needs no expansion."""
+    master = next((item for item in family if item.series_key is None), None)
+    return master if master is not None and master.event.recurrence else None
+
 
 def occurrences(
-    vault: Vault, calendar_id: str, family: Iterable[Keyed], window: Window
-) -> Iterator[Wanted]:
-    """Yield the occurrences of one family that the copy should hold.
+    vault: Vault, calendar_id: str, family: Sequence[Keyed], window: Window
+) -> Occurring:
+    """Give the occurrences of one family that the copy should hold.
 
     A series is expanded inside *window*, less what its exceptions replace. Single events and
     exceptions come wherever they are, so that they need no second look when the window moves.
     """
-    members = list(family)
-    master = next((item for item in members if item.series_key is None), None)
-    exceptions = [item for item in members if item.series_key is not None]
+    master = series_of(family)
     if master is None:
-        yield from _singly(vault, calendar_id, exceptions)
-    elif not master.event.recurrence:
-        yield from _singly(vault, calendar_id, [master])
-        yield from _singly(vault, calendar_id, exceptions)
-    else:
-        yield from _series(vault, calendar_id, master, exceptions, window)
+        return Occurring(list(_singly(vault, calendar_id, family)))
+    exceptions = [item for item in family if item.series_key is not None]
+    return _series(vault, calendar_id, master, exceptions, window)
 
 
 def _singly(
@@ -46,25 +59,31 @@ def _singly(
 
 def _series(
     vault: Vault, calendar_id: str, master: Keyed, exceptions: list[Keyed], window: Window
-) -> Iterator[Wanted]:
+) -> Occurring:
     event = master.event
     if event.start is None or event.end is None:
-        return
+        return Occurring([])
     series = series_uid(vault, calendar_id, master.key)
     replaced = {
         item.event.original_start.at for item in exceptions if item.event.original_start is not None
     }
+    found, work = [], 0
+    reading = sum(map(len, event.recurrence)) // CHARACTERS_PER_WORK
     for stretch in stretches(master, exceptions):
         item = stretch.item
-        for original, start, end in occurrences_of(event, stretch, window, replaced):
+        expansion = occurrences_of(event, stretch, window, replaced)
+        work += expansion.work + reading
+        for original, start, end in expansion.occurrences:
             uid = occurrence_uid(vault, calendar_id, master.key, _seconds(original))
             times = _seconds(start), _seconds(end)
-            yield Wanted(uid, item.key, series, *times, item.event.all_day, item.event.busy.value)
+            busy = item.event.busy.value
+            found.append(Wanted(uid, item.key, series, *times, item.event.all_day, busy))
     for item in exceptions:
         uid = occurrence_uid(vault, calendar_id, master.key, _original(item.event))
         wanted = _wanted(item, uid, series)
         if wanted is not None:
-            yield wanted
+            found.append(wanted)
+    return Occurring(found, work + WORK_PER_OCCURRENCE * len(found))
 
 
 def _wanted(item: Keyed, uid: bytes, series: bytes | None) -> Wanted | None:

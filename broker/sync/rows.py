@@ -10,13 +10,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from broker.models import Event, Occurrence
-from broker.models.base import table_of
-from broker.sync.plan import Held, Known, OccurrencePlan
+from broker.errors import CopyOvertaken
+from broker.models import Calendar, Event, Occurrence
+from broker.models.base import changed, table_of
+from broker.models.upserts import insert_into
+from broker.sync.plan import Held, Known, Written
 
+_CALENDARS = table_of(Calendar)
 _EVENTS = table_of(Event)
 _OCCURRENCES = table_of(Occurrence)
 _CHUNK = 400
@@ -29,7 +31,24 @@ class Rows:
     def __init__(self, session: Session, calendar_id: str) -> None:
         self._session = session
         self._calendar_id = calendar_id
-        self._dialect = session.get_bind().dialect.name
+
+    def revision(self) -> int:
+        """Read how often the copy was written: what is read after this is at least as new."""
+        query = select(_CALENDARS.c.revision).where(_CALENDARS.c.id == self._calendar_id)
+        return int(self._session.scalar(query) or 0)
+
+    def begin_writing(self, revision: int) -> None:
+        """Go on from *revision* to the next, and keep everybody else out until the end.
+
+        Raises CopyOvertaken when somebody else has written since *revision* was read.
+        """
+        follow = (
+            update(_CALENDARS)
+            .where(_CALENDARS.c.id == self._calendar_id, _CALENDARS.c.revision == revision)
+            .values(revision=revision + 1)
+        )
+        if not changed(self._session, follow):
+            raise CopyOvertaken(self._calendar_id)
 
     def count_events(self) -> int:
         """Count the events held, of any kind."""
@@ -64,12 +83,18 @@ class Rows:
                 query = query.where(_EVENTS.c.key.in_(chunk))
             yield from self._session.execute(query)
 
-    def series_keys(self) -> dict[bytes, Known]:
-        """Read the masters and exceptions of the calendar."""
-        query = select(_EVENTS.c.key, _EVENTS.c.etag, _EVENTS.c.series_key).where(
-            self._own_events, or_(_EVENTS.c.recurring.is_(True), _EVENTS.c.series_key.is_not(None))
+    def behind(self, end: int) -> list[tuple[bytes, bool]]:
+        """Read which series do not reach *end* yet (epoch seconds), the most urgent first.
+
+        Beside each key: whether the series still waits for its last change to show.
+        """
+        reach = func.coalesce(_EVENTS.c.expanded_to, 1)
+        query = (
+            select(_EVENTS.c.key, reach == 0)
+            .where(self._own_events, _EVENTS.c.recurring.is_(True), reach < end)
+            .order_by(reach)
         )
-        return {key: Known(etag, series) for key, etag, series in self._session.execute(query)}
+        return [(key, bool(waits)) for key, waits in self._session.execute(query)]
 
     def held(self, event_keys: Collection[bytes], *, since: int) -> list[Held]:
         """Read the occurrences of these events that end after *since* (epoch seconds)."""
@@ -97,56 +122,63 @@ class Rows:
 
     def mark_seen(self, keys: Collection[bytes], generation: int) -> None:
         """Note that the full read *generation* has seen these events."""
+        self._mark(keys, {"generation": generation})
+
+    def mark_expanded(self, keys: Collection[bytes], end: int) -> None:
+        """Note that these series' occurrences reach *end* (epoch seconds), 0 that they wait."""
+        self._mark(keys, {"expanded_to": end})
+
+    def _mark(self, keys: Collection[bytes], values: dict[str, Any]) -> None:
         statement = (
-            update(_EVENTS)
-            .where(
-                _EVENTS.c.calendar_id == self._calendar_id,
-                _EVENTS.c.key == bindparam("event_key"),
-            )
-            .values(generation=generation)
-        )
+            update(_EVENTS).where(self._own_events, _EVENTS.c.key == bindparam("event_key"))
+        ).values(values)
         if keys:
             self._session.connection().execute(statement, [{"event_key": key} for key in keys])
 
     def delete_events(self, keys: Iterable[bytes]) -> None:
         """Remove events; their occurrences are the caller's to mark."""
-        statement = delete(_EVENTS).where(
-            _EVENTS.c.calendar_id == self._calendar_id, _EVENTS.c.key == bindparam("event_key")
-        )
+        statement = delete(_EVENTS).where(self._own_events, _EVENTS.c.key == bindparam("event_key"))
         rows = [{"event_key": key} for key in keys]
         if rows:
             self._session.connection().execute(statement, rows)
 
-    def write_occurrences(self, plan: OccurrencePlan, *, at: int) -> None:
-        """Write what the plan says; what is removed stays as a mark of its removal."""
-        if plan.writes:
-            common = {"calendar_id": self._calendar_id, "deleted": False}
-            rows = [common | row._asdict() for row in plan.writes]
+    def write_occurrences(self, writes: Sequence[Written]) -> None:
+        """Insert or replace occurrences."""
+        common = {"calendar_id": self._calendar_id, "deleted": False}
+        rows = [common | row._asdict() for row in writes]
+        if rows:
             self._session.execute(self._upsert(_OCCURRENCES), rows)
-        if plan.removed:
-            statement = (
-                update(_OCCURRENCES)
-                .where(
-                    _OCCURRENCES.c.calendar_id == self._calendar_id,
-                    _OCCURRENCES.c.uid == bindparam("removed_uid"),
-                )
-                .values(deleted=True, changed_at=at)
+
+    def remove_occurrences(self, removed: Iterable[tuple[bytes, int]]) -> None:
+        """Leave a mark where an occurrence was, with when it was removed (epoch seconds)."""
+        statement = (
+            update(_OCCURRENCES)
+            .where(
+                _OCCURRENCES.c.calendar_id == self._calendar_id,
+                _OCCURRENCES.c.uid == bindparam("removed_uid"),
             )
-            rows = [{"removed_uid": uid} for uid in plan.removed]
+            .values(deleted=True, changed_at=bindparam("removed_at"))
+        )
+        rows = [{"removed_uid": uid, "removed_at": at} for uid, at in removed]
+        if rows:
             self._session.connection().execute(statement, rows)
 
-    def forget(self, *, before: int, removed_before: int) -> None:
+    def forget_occurrences(self, *, before: int, removed_before: int, limit: int) -> int:
         """Drop what ended before *before*, and marks of removal from before *removed_before*.
 
-        Both in epoch seconds. Single events without an occurrence left go too.
+        Both in epoch seconds. Gives how many went, no more than *limit* at a time.
         """
         table = _OCCURRENCES.c
         old = (table.end_at < before) | (
             table.deleted.is_(True) & (table.changed_at < removed_before)
         )
-        self._session.execute(
-            delete(_OCCURRENCES).where(table.calendar_id == self._calendar_id, old)
-        )
+        some = select(table.uid).where(table.calendar_id == self._calendar_id, old).limit(limit)
+        own = delete(_OCCURRENCES).where(table.calendar_id == self._calendar_id)
+        return changed(self._session, own.where(table.uid.in_(some)))
+
+    def forget_events(self, *, limit: int) -> int:
+        """Drop single events without an occurrence left; gives how many, at most *limit*."""
+        table = _OCCURRENCES.c
         left = (
             select(1)
             .where(
@@ -156,13 +188,10 @@ class Rows:
             )
             .exists()
         )
-        self._session.execute(
-            delete(_EVENTS).where(
-                self._own_events,
-                _EVENTS.c.recurring.is_(False),
-                _EVENTS.c.series_key.is_(None),
-                ~left,
-            )
+        single = _EVENTS.c.recurring.is_(False) & _EVENTS.c.series_key.is_(None)
+        some = select(_EVENTS.c.key).where(self._own_events, single, ~left).limit(limit)
+        return changed(
+            self._session, delete(_EVENTS).where(self._own_events, _EVENTS.c.key.in_(some))
         )
 
     @property
@@ -170,8 +199,7 @@ class Rows:
         return _EVENTS.c.calendar_id == self._calendar_id
 
     def _upsert(self, table: Any) -> Any:
-        make = postgresql.insert if self._dialect == "postgresql" else sqlite.insert
-        statement = make(table)
+        statement = insert_into(self._session, table)
         keys = list(table.primary_key.columns)
         changed = {
             column.name: statement.excluded[column.name]

@@ -6,12 +6,12 @@ gives them its length and content (RFC 5545 sections 3.2.13 and 3.8.4.4). Pure; 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from broker.domain import Moment, RemoteEvent, Window, midnight_utc
-from broker.sync.expand import Occurrence, expand
+from broker.sync.expand import Expansion, Occurrence, expand
 from broker.sync.plan import Keyed
 from broker.sync.wall_time import (
     DAY,
@@ -62,14 +62,14 @@ def stretches(master: Keyed, exceptions: Sequence[Keyed]) -> list[Stretch]:
 
 def occurrences_of(
     master: RemoteEvent, stretch: Stretch, window: Window, replaced: Collection[datetime]
-) -> Iterator[Occurrence]:
-    """Yield what occurs of one stretch in *window*; nothing when the stretch is cancelled.
+) -> Expansion:
+    """Give what occurs of one stretch in *window*; nothing when the stretch is cancelled.
 
     *replaced* holds the original starts that exceptions move or cancel.
     """
     event = stretch.item.event
     if event.cancelled or event.start is None or master.start is None:
-        return
+        return Expansion([])
     source, is_moved = frame_at(master.start, master.all_day), stretch.begin > _EARLIEST
     usual = event_length(stretch.length, master.all_day)
     expansion = expand(
@@ -81,6 +81,7 @@ def occurrences_of(
         replaced=replaced,
     )
     low, high = _edges(window, all_day=event.all_day)
+    found = []
     for original, start, end in expansion.occurrences:
         if not stretch.begin <= original < stretch.end:
             continue
@@ -90,7 +91,8 @@ def occurrences_of(
             start = _moved(original, stretch.shift, source, event)
             end = shifted(start, event_length(length, event.all_day))
         if start < high and (end > low or end == start == low):
-            yield Occurrence(original, start, end)
+            found.append(Occurrence(original, start, end))
+    return Expansion(found, expansion.problem, expansion.work)
 
 
 def _holds_on(event: RemoteEvent) -> bool:
