@@ -157,7 +157,6 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
         "synchronous = NORMAL",
         "foreign_keys = ON",
         "secure_delete = ON",
-        "cache_size = -16000",
     ):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -35,7 +35,8 @@ from broker.providers.base import CalendarClient
 from broker.settings import GoogleSettings
 
 _MOST_CALENDARS = "250"
-_MOST_EVENTS = "2500"
+# Google would give 2,500: this takes 8 MB less, and each page is one short transaction.
+_MOST_EVENTS = "1000"
 _CALENDAR_FIELDS = (
     "nextPageToken,items(id,summary,summaryOverride,timeZone,backgroundColor,accessRole,"
     "primary,deleted)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -127,7 +128,7 @@ def small_pages(world: World, size: int) -> None:
 
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"].endswith("/events"):
-            query = environ["QUERY_STRING"].replace("maxResults=2500", f"maxResults={size}")
+            query = re.sub(r"maxResults=\d+", f"maxResults={size}", environ["QUERY_STRING"])
             environ = {**environ, "QUERY_STRING": query}
         return inner(environ, start_response)
 
