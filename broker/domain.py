@@ -212,12 +212,15 @@ class PasswordCredential:
     """A user name and password, and the address they were proved at.
 
     *addresses* are the person's own mail addresses there, in lower case, where the service told.
+    *dialect* is how to speak to the server, in words of its provider; empty when that has to be
+    asked every time.
     """
 
     url: str
     username: str
     password: str = field(repr=False)
     addresses: tuple[str, ...] = ()
+    dialect: str = ""
 
 
 Credential = OAuthCredential | PasswordCredential

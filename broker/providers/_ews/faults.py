@@ -1,0 +1,279 @@
+"""What Exchange's refusals mean: one table of response codes, one of HTTP statuses.
+
+https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from enum import Enum, auto
+
+from lxml import etree
+
+from broker.errors import (
+    AuthorizationLost,
+    BrokerError,
+    CalendarGone,
+    CursorExpired,
+    EditConflict,
+    PermissionMissing,
+    ProtocolError,
+    ProviderUnavailable,
+    RateLimited,
+    UserError,
+)
+from broker.http import Answer
+from broker.providers._ews.markup import SOAP, E, M, T, child_text
+
+PROVIDER = "exchange"
+MAX_WAIT = timedelta(days=1)
+
+ACCESS_REFUSED = "access refused"
+MOVED = "mailbox is elsewhere"
+SIGN_IN_PAGE = "sign-in page in front"
+NOT_EWS = "not EWS"
+TOO_NEW = "version not spoken"
+ITEM_GONE = "ErrorItemNotFound"
+BATCH_STOPPED = "ErrorBatchProcessingStopped"
+
+
+class Meaning(Enum):
+    """What a response code asks of us."""
+
+    BUSY = auto()  # wait as long as told
+    TRANSIENT = auto()  # the server is changing: again in a while
+    ELSEWHERE = auto()  # the mailbox is at another server
+    REFUSED = auto()  # the login no longer works
+    FORBIDDEN = auto()  # it works, but not for this
+    FOLDER_GONE = auto()
+    ITEM_GONE = auto()
+    STATE_DEAD = auto()  # read everything again
+    CONFLICT = auto()  # changed since it was read
+    NOT_EDITABLE = auto()  # wrong role, or the event is in a wrong state
+    BAD_EVENT = auto()  # what is to be written makes no sense there
+    TOO_NEW = auto()  # a version that the server does not speak
+    BUG = auto()  # ours
+
+
+def _codes(meaning: Meaning, names: str) -> dict[str, Meaning]:
+    return {f"Error{name}": meaning for name in names.split()}
+
+
+MEANINGS: Mapping[str, Meaning] = {
+    **_codes(Meaning.BUSY, "ServerBusy ExceededConnectionCount"),
+    **_codes(
+        Meaning.TRANSIENT,
+        "MailboxMoveInProgress MailboxStoreUnavailable MailboxFailover ADUnavailable ADOperation "
+        "ConnectionFailed TimeoutExpired InternalServerTransientError InsufficientResources "
+        "InternalServerError BatchProcessingStopped ExceededFindCountLimit "
+        "ExceededSubscriptionCount NotEnoughMemory ADSessionFilter CrossSiteRequest",
+    ),
+    **_codes(
+        Meaning.ELSEWHERE,
+        "NonExistentMailbox ProxyRequestNotAllowed ProxyServiceDiscoveryFailed "
+        "NoRespondingCASInDestinationSite ProxyRequestProcessingFailed",
+    ),
+    **_codes(Meaning.REFUSED, "PasswordExpired PasswordChangeRequired AccountDisabled"),
+    **_codes(
+        Meaning.FORBIDDEN,
+        "AccessDenied ImpersonateUserDenied ImpersonationDenied ImpersonationFailed "
+        "InvalidUserPrincipalName InvalidUserSid InvalidSid MissingEmailAddress QuotaExceeded "
+        "MessageSizeExceeded SubscriptionAccessDenied SubscriptionDelegateAccessNotSupported "
+        "NoFreeBusyAccess CreateItemAccessDenied DeleteItemsFailed FolderSavePropertyError",
+    ),
+    **_codes(
+        Meaning.FOLDER_GONE,
+        "FolderNotFound SyncFolderNotFound InvalidId InvalidIdMalformed InvalidIdMonikerTooLong "
+        "InvalidFolderId ParentFolderNotFound",
+    ),
+    **_codes(
+        Meaning.ITEM_GONE,
+        "ItemNotFound CalendarOccurrenceIndexIsOutOfRecurrenceRange "
+        "CalendarOccurrenceIsDeletedFromRecurrence",
+    ),
+    **_codes(Meaning.STATE_DEAD, "InvalidSyncStateData"),
+    **_codes(
+        Meaning.CONFLICT,
+        "IrresolvableConflict StaleObject ChangeKeyRequired ChangeKeyRequiredForWriteOperations "
+        "InvalidChangeKey",
+    ),
+    **_codes(
+        Meaning.NOT_EDITABLE,
+        "CalendarIsOrganizerForAccept CalendarIsOrganizerForDecline CalendarIsOrganizerForRemove "
+        "CalendarIsOrganizerForTentative CalendarIsNotOrganizer CalendarIsCancelledForAccept "
+        "CalendarCannotUpdateDeletedItem CalendarMeetingRequestIsOutOfDate",
+    ),
+    **_codes(
+        Meaning.BAD_EVENT,
+        "CalendarEndDateIsEarlierThanStartDate CalendarDurationIsTooLong CalendarInvalidRecurrence "
+        "CalendarInvalidTimeZone CalendarInvalidDayForTimeChangePattern OccurrenceCrossingBoundary "
+        "OccurrenceTimeSpanTooBig RecurrenceEndDateTooBig RecurrenceHasNoOccurrence "
+        "InvalidPropertySet CalendarOutOfRange InvalidTimeZone TimeZone",
+    ),
+    **_codes(
+        Meaning.TOO_NEW,
+        "InvalidServerVersion InvalidSchemaVersionForMailboxVersion IncorrectSchemaVersion",
+    ),
+    **_codes(
+        Meaning.BUG,
+        "InvalidRequest SchemaValidation InvalidOperation CalendarViewRangeTooBig "
+        "SendMeetingInvitationsRequired SendMeetingInvitationsOrCancellationsRequired "
+        "SendMeetingCancellationsRequired",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A refusal, read. *code* is a code that we know, or empty."""
+
+    code: str
+    wait: timedelta | None = None
+
+    @property
+    def meaning(self) -> Meaning:
+        """What it asks of us; an unknown code is taken for our own mistake."""
+        return MEANINGS.get(self.code, Meaning.BUG)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One response message: what became of one object that was asked for."""
+
+    element: etree._Element
+    trouble: Trouble | None = None
+    warning: bool = False
+
+
+def messages_of(response: etree._Element) -> Iterator[Message]:
+    """Read the response messages of an operation, in the order of what was asked for."""
+    for found in response.iterfind(f"{M}ResponseMessages/*"):
+        yield read_message(found)
+
+
+def read_message(found: etree._Element) -> Message:
+    """Read an element that bears class and code itself."""
+    kind = found.get("ResponseClass", "Success")
+    trouble = _trouble(found, f"{M}ResponseCode", f"{M}MessageXml") if kind != "Success" else None
+    return Message(found, trouble, kind == "Warning")
+
+
+def read_fault(body: etree._Element) -> Trouble | None:
+    """Read the SOAP fault in a Body; None when there is none."""
+    fault = body.find(f"{SOAP}Fault")
+    if fault is None:
+        return None
+    detail = fault.find("detail")
+    told = _trouble(detail, f"{E}ResponseCode", f"{T}MessageXml") if detail is not None else None
+    if told is not None and told.code:
+        return told
+    named = (child_text(fault, "faultcode") or "").rpartition(":")[2]
+    return Trouble(named if named in MEANINGS else "", told.wait if told else None)
+
+
+def _trouble(holder: etree._Element, code_name: str, xml_name: str) -> Trouble:
+    code = child_text(holder, code_name) or ""
+    values: dict[str | None, str] = {}
+    told = holder.find(xml_name)
+    if told is not None:
+        values = {value.get("Name"): value.text or "" for value in told.iter(f"{T}Value")}
+    inner = values.get("InnerErrorResponseCode", "").strip()
+    # A generic failure may hide what it is about.
+    if inner in MEANINGS and MEANINGS.get(code) is not Meaning.BUSY:
+        code = inner
+    back_off = values.get("BackOffMilliseconds", "").strip()
+    wait = _bounded(timedelta(milliseconds=int(back_off[:12]))) if _is_number(back_off) else None
+    return Trouble(code if code in MEANINGS else "", wait)
+
+
+def error_of(trouble: Trouble, operation: str, status: int | None = None) -> BrokerError:
+    """Make the error that a refusal means."""
+    where = (PROVIDER, operation, status)
+    if trouble.meaning is Meaning.BUSY:
+        return RateLimited(*where, retry_after=trouble.wait, detail=trouble.code)
+    return _ERRORS[trouble.meaning](*where, detail=trouble.code or "unknown response code")
+
+
+def _elsewhere(*where: object, detail: str) -> BrokerError:
+    return ProviderUnavailable(*where, detail=MOVED)  # type: ignore[arg-type]
+
+
+def _conflict(*where: object, detail: str) -> BrokerError:
+    return EditConflict(detail)
+
+
+def _not_editable(*where: object, detail: str) -> BrokerError:
+    return UserError("event_not_editable")
+
+
+def _bad_event(*where: object, detail: str) -> BrokerError:
+    return UserError("event_refused")
+
+
+def _too_new(*where: object, detail: str) -> BrokerError:
+    return ProtocolError(*where, detail=TOO_NEW)  # type: ignore[arg-type]
+
+
+_ERRORS: Mapping[Meaning, Callable[..., BrokerError]] = {
+    Meaning.TRANSIENT: ProviderUnavailable,
+    Meaning.ELSEWHERE: _elsewhere,
+    Meaning.REFUSED: AuthorizationLost,
+    Meaning.FORBIDDEN: PermissionMissing,
+    Meaning.FOLDER_GONE: CalendarGone,
+    # For what reads a folder, a folder that cannot be found is an item like any other.
+    Meaning.ITEM_GONE: CalendarGone,
+    Meaning.STATE_DEAD: CursorExpired,
+    Meaning.CONFLICT: _conflict,
+    Meaning.NOT_EDITABLE: _not_editable,
+    Meaning.BAD_EVENT: _bad_event,
+    Meaning.TOO_NEW: _too_new,
+    Meaning.BUG: ProtocolError,
+}
+
+_SIGN_IN = re.compile(r"/owa/|/cookieauth\.dll|/adfs/|logon|login|signin|sso", re.IGNORECASE)
+
+
+def status_error(answer: Answer, operation: str, now: datetime) -> BrokerError:
+    """Make the error that an answer means which is neither a result nor a fault."""
+    status = answer.status
+    where = (PROVIDER, operation, status)
+    if status == 401:
+        return AuthorizationLost(*where)
+    if status in {429, 503, 510}:
+        return RateLimited(*where, retry_after=retry_after(answer, now))
+    if status in {301, 302, 303, 307, 308, 440}:
+        location = answer.headers.get("Location", "")
+        is_page = status == 440 or _SIGN_IN.search(location) is not None
+        return ProviderUnavailable(*where, detail=SIGN_IN_PAGE if is_page else "redirected")
+    if status in {403, 456, 457}:
+        # EWS is switched off, or our name is not on the list: only IT can change that.
+        return ProviderUnavailable(*where, detail=ACCESS_REFUSED)
+    if status in {404, 405, 410, 501}:
+        return ProviderUnavailable(*where, detail=NOT_EWS)
+    if status >= 500:
+        return ProviderUnavailable(*where)
+    return ProtocolError(*where, detail=NOT_EWS)
+
+
+def retry_after(answer: Answer, now: datetime) -> timedelta | None:
+    """Read `Retry-After`, seconds or a date (RFC 9110 section 10.2.3), a day at the most."""
+    told = answer.headers.get("Retry-After", "").strip()
+    if _is_number(told):
+        return _bounded(timedelta(seconds=int(told[:9])))
+    try:
+        at = parsedate_to_datetime(told)
+    except ValueError:
+        return None
+    return _bounded(at.replace(tzinfo=at.tzinfo or UTC) - now)
+
+
+def _bounded(wait: timedelta) -> timedelta:
+    return min(max(wait, timedelta()), MAX_WAIT)
+
+
+def _is_number(told: str) -> bool:
+    return told.isascii() and told.isdigit()

@@ -1,0 +1,142 @@
+"""One login's conversation with one EWS endpoint: one request at a time, one connection."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+from lxml import etree
+
+from broker.clock import Clock
+from broker.domain import PasswordCredential
+from broker.errors import ProtocolError, ProviderUnavailable
+from broker.http import DEADLINE, Answer, Call, Http
+from broker.providers._ews.faults import (
+    NOT_EWS,
+    PROVIDER,
+    Meaning,
+    Trouble,
+    error_of,
+    read_fault,
+    status_error,
+)
+from broker.providers._ews.markup import MAX_BYTES, SOAP, UnreadableXml, parse
+from broker.providers._ews.signing_in import NO_SCHEME, NoScheme, Scheme, SignIn
+
+_HEADERS = {"Content-Type": "text/xml; charset=utf-8", "Accept": "text/xml"}
+_T = TypeVar("_T", covariant=True)
+
+
+class Version(StrEnum):
+    """A schema that we write. Newer servers read both; each is named after its oldest reader."""
+
+    EXCHANGE_2007 = "Exchange2007_SP1"
+    EXCHANGE_2010 = "Exchange2010_SP2"
+
+
+class Operation(Protocol[_T]):
+    """One EWS operation: what it asks, and how its answer is read."""
+
+    @property
+    def name(self) -> str:
+        """Its name in errors and traces."""
+        ...
+
+    def body(self, version: Version) -> str:
+        """Write the element that goes into the SOAP Body."""
+        ...
+
+    def read(self, response: etree._Element) -> _T:
+        """Read the element that came in it. Raises the errors of `faults`."""
+        ...
+
+
+class Session:
+    """One login at one endpoint. *version* and the scheme are learned on the way."""
+
+    def __init__(self, http: Http, clock: Clock, credential: PasswordCredential) -> None:
+        self._clock = clock
+        self._url = credential.url
+        scheme, self.version = read_dialect(credential.dialect)
+        self._sign_in = SignIn(http.alone(), credential.username, credential.password, scheme)
+
+    @property
+    def dialect(self) -> str:
+        """How to speak to this server, for `PasswordCredential.dialect`."""
+        return f"{self._sign_in.scheme or ''} {self.version}".strip()
+
+    def call(self, operation: Operation[_T], *, deadline: timedelta = DEADLINE) -> _T:
+        """Do one operation. Raises the ProviderError, UserError or EditConflict that it meets."""
+        answer = self._send(operation, deadline)
+        fault, response = self._read(operation, answer)
+        if fault is not None and fault.meaning is Meaning.TOO_NEW and self._steps_down():
+            answer = self._send(operation, deadline)
+            fault, response = self._read(operation, answer)
+        if fault is not None:
+            raise error_of(fault, operation.name, answer.status)
+        if response is None:
+            raise ProtocolError(PROVIDER, operation.name, answer.status, detail=NOT_EWS)
+        return operation.read(response)
+
+    def _steps_down(self) -> bool:
+        is_first = self.version is not Version.EXCHANGE_2007
+        self.version = Version.EXCHANGE_2007
+        return is_first
+
+    def _send(self, operation: Operation[object], deadline: timedelta) -> Answer:
+        call = Call(
+            PROVIDER,
+            operation.name,
+            "POST",
+            self._url,
+            headers=_HEADERS,
+            body=envelope(operation.body(self.version), self.version),
+            deadline=deadline,
+            cap_bytes=MAX_BYTES,
+            guarded=True,
+        )
+        try:
+            answer = self._sign_in.send(call)
+        except NoScheme:
+            # Basic and NTLM were switched off: the login itself may well be good.
+            raise ProviderUnavailable(PROVIDER, operation.name, 401, detail=NO_SCHEME) from None
+        if answer.status not in {200, 500}:
+            raise status_error(answer, operation.name, self._clock.now())
+        return answer
+
+    def _read(
+        self, operation: Operation[object], answer: Answer
+    ) -> tuple[Trouble | None, etree._Element | None]:
+        try:
+            root = parse(answer.body)
+        except UnreadableXml as error:
+            if answer.status == 500:
+                raise status_error(answer, operation.name, self._clock.now()) from None
+            raise ProtocolError(
+                PROVIDER, operation.name, answer.status, detail=str(error)
+            ) from error
+        body = root.find(f"{SOAP}Body") if root.tag == f"{SOAP}Envelope" else None
+        if body is None:
+            raise status_error(answer, operation.name, self._clock.now())
+        return read_fault(body), next(body.iterchildren(), None)
+
+
+def envelope(body: str, version: Version) -> bytes:
+    """Write a request around the element of an operation."""
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>'
+        '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"'
+        ' xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages"'
+        ' xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types">'
+        f'<soap:Header><t:RequestServerVersion Version="{version}"/></soap:Header>'
+        f"<soap:Body>{body}</soap:Body></soap:Envelope>"
+    ).encode()
+
+
+def read_dialect(dialect: str) -> tuple[Scheme | None, Version]:
+    """Read what an earlier login learned; what is missing or unknown has to be asked again."""
+    words = dialect.split()
+    scheme = next((scheme for scheme in Scheme if scheme in words), None)
+    version = next((version for version in Version if version in words), Version.EXCHANGE_2010)
+    return scheme, version

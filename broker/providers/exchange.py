@@ -1,0 +1,108 @@
+"""Company-hosted Exchange, 2007 SP1 and later, by mail address and password, over EWS.
+
+https://learn.microsoft.com/exchange/client-developer/exchange-web-services/start-using-web-services-in-exchange
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from broker.clock import Clock
+from broker.domain import Changes, Credential, PasswordCredential, RemoteCalendar, Window
+from broker.errors import CalendarGone, ProviderUnavailable
+from broker.http import Http
+from broker.providers._ews.changes import Reader
+from broker.providers._ews.folders import (
+    CALENDAR,
+    DELETED,
+    FindFolder,
+    Folder,
+    GetFolder,
+    is_calendar,
+)
+from broker.providers._ews.session import Session
+
+_NOBODYS_TIME = "ipf.appointment.birthday"
+
+
+class Exchange:
+    """Calendars of a company's own Exchange."""
+
+    slug = "exchange"
+    label = "Exchange"
+    provider_name = "exchange"
+    window_bound = False
+    """A cursor follows a whole folder, however far ahead."""
+
+    def __init__(self, http: Http, clock: Clock) -> None:
+        self._http = http
+        self._clock = clock
+
+    def client(self, credential: Credential) -> ExchangeClient:
+        """Give the view of one credential, with a connection of its own."""
+        if not isinstance(credential, PasswordCredential):
+            raise TypeError("Exchange needs a user name and password")
+        return ExchangeClient(Session(self._http, self._clock, credential))
+
+
+class ExchangeClient:
+    """One login's calendars. Its requests go one after the other: mailboxes are throttled."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def calendars(self) -> list[RemoteCalendar]:
+        """List the calendars of the mailbox, without those that were thrown away."""
+        try:
+            known = self._session.call(GetFolder((CALENDAR, DELETED)))
+            found = list(self._folders())
+        except CalendarGone as error:
+            # A mailbox without folders is one that moves; no calendar is said to be gone.
+            where = (error.provider, error.operation, error.status)
+            raise ProviderUnavailable(*where, detail="folders not found") from error
+        primary = known.get(CALENDAR)
+        listed = {folder.remote_id: folder for folder in found if is_calendar(folder)}
+        if primary is not None:
+            listed.setdefault(primary.remote_id, primary)
+        bin_id = known[DELETED].remote_id if DELETED in known else ""
+        return [
+            _calendar(folder, is_primary=primary is not None and primary.remote_id == remote_id)
+            for remote_id, folder in listed.items()
+            if not _is_below(folder, bin_id, listed)
+        ]
+
+    def _folders(self) -> Iterator[Folder]:
+        offset: int | None = 0
+        while offset is not None:
+            page = self._session.call(FindFolder(offset))
+            yield from page.folders
+            offset = page.next_offset
+
+    def changes(self, calendar_id: str, cursor: str | None, window: Window) -> Iterator[Changes]:
+        """Yield what changed since *cursor*, or what matters from *window*'s start on when None.
+
+        An unchanged calendar costs one request. Raises CursorExpired.
+        """
+        return Reader(self._session, calendar_id, window).changes(cursor)
+
+
+def _calendar(folder: Folder, *, is_primary: bool) -> RemoteCalendar:
+    return RemoteCalendar(
+        remote_id=folder.remote_id,
+        name=folder.name or "Calendar",
+        read_only=not folder.is_writable,
+        primary=is_primary,
+        counts_as_busy=not folder.kind.lower().startswith(_NOBODYS_TIME),
+    )
+
+
+def _is_below(folder: Folder, bin_id: str, listed: dict[str, Folder]) -> bool:
+    """Tell whether a calendar lies in the bin, itself or inside another one that does."""
+    seen: set[str] = set()
+    held: Folder | None = folder
+    while held is not None and held.remote_id not in seen:
+        if bin_id and held.parent_id == bin_id:
+            return True
+        seen.add(held.remote_id)
+        held = listed.get(held.parent_id)
+    return False

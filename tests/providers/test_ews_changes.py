@@ -1,0 +1,339 @@
+"""Reading a calendar by SyncFolderItems and GetItem, in good and in bad weather."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from werkzeug.wrappers import Response
+
+from broker.domain import Changes, RemoteEvent, window_at
+from broker.errors import (
+    CursorExpired,
+    PermissionMissing,
+    ProtocolError,
+    ProviderUnavailable,
+    RateLimited,
+)
+from tests.providers.ews_mailbox import (
+    NOW,
+    Mailbox,
+    asked_for,
+    created,
+    last_page,
+    single,
+)
+from tests.providers.ews_samples import answer, error, item, message, synced
+
+WINDOW = window_at(NOW)
+SERIES = item(
+    "<t:Subject>Weekly</t:Subject><t:Start>2026-11-24T13:00:00Z</t:Start>"
+    "<t:End>2026-11-24T14:00:00Z</t:End><t:CalendarItemType>RecurringMaster</t:CalendarItemType>"
+    "<t:Recurrence><t:DailyRecurrence><t:Interval>1</t:Interval></t:DailyRecurrence>"
+    "<t:NoEndRecurrence><t:StartDate>2026-11-24</t:StartDate></t:NoEndRecurrence></t:Recurrence>"
+    "<t:ModifiedOccurrences>"
+    '<t:Occurrence><t:ItemId Id="X1" ChangeKey="a"/><t:Start>2026-11-25T15:00:00Z</t:Start>'
+    "<t:End>2026-11-25T16:00:00Z</t:End><t:OriginalStart>2026-11-25T13:00:00Z</t:OriginalStart>"
+    '</t:Occurrence><t:Occurrence><t:ItemId Id="X2" ChangeKey="a"/>'
+    "<t:Start>2026-11-26T15:00:00Z</t:Start><t:End>2026-11-26T16:00:00Z</t:End>"
+    "<t:OriginalStart>2026-11-26T13:00:00Z</t:OriginalStart></t:Occurrence>"
+    "</t:ModifiedOccurrences>",
+    "M1",
+)
+
+
+def read(mailbox: Mailbox, cursor: str | None = None) -> list[Changes]:
+    return list(mailbox.client().changes("AAA=", cursor, WINDOW))
+
+
+def events(pages: list[Changes]) -> dict[str, RemoteEvent]:
+    return {event.remote_id: event for page in pages for event in page.events}
+
+
+def test_nothing_new_costs_one_request() -> None:
+    mailbox = Mailbox(pages=[synced("S2")])
+    (page,) = read(mailbox, "ews:S1")
+
+    assert ("ews:S2", (), False) == (page.cursor, tuple(page.events), page.complete)
+    assert ["SyncFolderItems"] == mailbox.names()
+    assert b"<m:SyncState>S1</m:SyncState>" in mailbox.asked[0][1]
+
+
+def test_a_listing_is_read_in_batches_and_the_cursor_comes_last() -> None:
+    ids = [f"A{number}" for number in range(60)]
+    mailbox = Mailbox(
+        {one: single(one) for one in ids},
+        [
+            synced("S1", created(*ids[:55]), is_last=False),
+            synced("S2", created(*ids[55:]) + '<t:Delete><t:ItemId Id="Old"/></t:Delete>'),
+        ],
+    )
+    pages = read(mailbox)
+
+    assert set(ids) == set(events(pages))
+    assert ["SyncFolderItems", "GetItem", "GetItem", "SyncFolderItems", "GetItem"] == (
+        mailbox.names()
+    )
+    assert [50, 5, 5] == [len(asked_for(body)) for name, body in mailbox.asked if name == "GetItem"]
+    assert [None, None, None, "ews:S2"] == [page.cursor for page in pages]
+    assert all(page.complete and page.whole_series for page in pages)
+    assert frozenset({"Old"}) == pages[-1].deleted
+
+
+def test_the_past_is_not_read_and_the_future_is() -> None:
+    times = "<t:End>{end}</t:End><t:CalendarItemType>{kind}</t:CalendarItemType>".format
+    mailbox = Mailbox(
+        {one: single(one) for one in ("Old", "New", "Far", "Odd")} | {"M1": SERIES},
+        [
+            synced(
+                "S1",
+                created("Old", content=times(end="2020-01-01T00:00:00Z", kind="Single"))
+                + created("New", content=times(end="2026-11-24T14:00:00Z", kind="Single"))
+                + created("Far", content=times(end="2036-11-24T14:00:00Z", kind="Single"))
+                + created("Odd", content=times(end="soon", kind="Single"))
+                + created("M1", content=times(end="2020-01-01T00:00:00Z", kind="RecurringMaster")),
+            )
+        ],
+    )
+    read(mailbox)
+
+    assert ["New", "Far", "Odd", "M1"] == asked_for(mailbox.asked[1][1])
+
+
+def test_a_server_that_gives_no_times_is_asked_for_everything() -> None:
+    past = single("Old", day=10).replace("2026-11", "2020-11")
+    mailbox = Mailbox({"Old": past}, [last_page("Old")])
+    assert {} == events(read(mailbox))
+    # What changed is told, wherever it is: it may have been in the window before.
+    assert {"Old"} == set(events(read(mailbox, "ews:S0")))
+
+
+def test_exceptions_come_with_their_series() -> None:
+    later = item(
+        "<t:Subject>Later</t:Subject><t:Start>2026-11-25T15:00:00Z</t:Start>"
+        "<t:End>2026-11-25T16:00:00Z</t:End>",
+        "X1",
+    )
+    mailbox = Mailbox({"M1": SERIES, "X1": later, "A1": single("A1")}, [last_page("M1", "A1")])
+    page = read(mailbox, "ews:S0")[0]
+
+    found = events([page])
+    assert {"M1", "A1", "M1#20261125T130000Z", "M1#20261126T130000Z"} == set(found)
+    assert "Later" == found["M1#20261125T130000Z"].content.summary
+    # The other one could not be read: its times are known from the series.
+    assert "Weekly" == found["M1#20261126T130000Z"].content.summary
+    start = found["M1#20261126T130000Z"].start
+    assert start is not None and datetime(2026, 11, 26, 15, tzinfo=UTC) == start.at
+    assert page.whole_series
+
+
+def test_what_cannot_be_read_stays_as_it_was() -> None:
+    mailbox = Mailbox(
+        {
+            "A1": single("A1"),
+            "Bad": item("<t:Start>soon</t:Start>", "Bad"),
+            "Rule": SERIES.replace("DailyRecurrence", "HourlyRecurrence"),
+            "Mail": '<t:Message><t:ItemId Id="Mail"/></t:Message>',
+        },
+        [last_page("A1", "Bad", "Rule", "Mail", "Lost")],
+    )
+    page = read(mailbox)[0]
+
+    assert ["A1"] == [event.remote_id for event in page.events]
+    assert {"Bad", "Rule", "Lost"} == page.skipped
+    assert frozenset() == page.deleted
+
+
+def test_other_things_in_the_folder_are_passed_over() -> None:
+    strange = (
+        '<t:Create><t:MeetingRequest><t:ItemId Id="R1"/></t:MeetingRequest></t:Create>'
+        '<t:ReadFlagChange><t:ItemId Id="R2"/></t:ReadFlagChange><t:Create/>'
+        '<t:Update><t:Booking><t:ItemId Id="B1"/></t:Booking></t:Update>'
+    )
+    mailbox = Mailbox({"A1": single("A1")}, [synced("S1", strange + created("A1"))])
+    assert {"A1"} == set(events(read(mailbox)))
+
+
+def test_an_item_that_came_and_went_is_gone() -> None:
+    changes = created("A1") + '<t:Delete><t:ItemId Id="A1" ChangeKey="x"/></t:Delete>'
+    (page,) = read(Mailbox(pages=[synced("S1", changes)]), "ews:S0")
+    assert frozenset({"A1"}) == page.deleted
+
+
+def test_items_before_which_the_server_stopped_are_asked_for_again() -> None:
+    mailbox = Mailbox({one: single(one) for one in ("A1", "A2")}, [last_page("A1", "A2")])
+
+    def stops_once(body: bytes) -> bytes:
+        del mailbox.instead["GetItem"]
+        stopped = message("GetItem", "<m:Items/>", "ErrorBatchProcessingStopped", "Warning")
+        return answer("GetItem", mailbox.message("A1"), stopped)
+
+    mailbox.instead["GetItem"] = stops_once
+    assert {"A1", "A2"} == set(events(read(mailbox)))
+    assert [["A1", "A2"], ["A2"]] == [asked_for(body) for _, body in mailbox.asked[1:]]
+
+
+def test_a_server_that_always_stops_is_unavailable() -> None:
+    stopped = message("GetItem", "", "ErrorBatchProcessingStopped", "Warning")
+    mailbox = Mailbox(
+        pages=[last_page("A1")], instead={"GetItem": lambda _: answer("GetItem", stopped)}
+    )
+    with pytest.raises(ProviderUnavailable):
+        read(mailbox)
+
+
+def test_a_busy_server_stops_the_reading() -> None:
+    mailbox = Mailbox(
+        pages=[last_page("A1")], instead={"GetItem": lambda _: error("GetItem", "ErrorServerBusy")}
+    )
+    with pytest.raises(RateLimited):
+        read(mailbox)
+
+
+def test_one_item_that_spoils_its_batch_is_found_and_left_out() -> None:
+    ids = [f"A{number}" for number in range(10)]
+    mailbox = Mailbox({one: single(one) for one in ids}, [last_page(*ids)])
+
+    def spoiled(body: bytes) -> bytes:
+        asked = asked_for(body)
+        whole = answer("GetItem", *map(mailbox.message, asked))
+        return whole.replace(b"<t:Subject>A7", b"<t:Subject>\xff") if "A7" in asked else whole
+
+    mailbox.instead["GetItem"] = spoiled
+    page = read(mailbox)[0]
+
+    assert {"A7"} == page.skipped
+    assert set(ids) - {"A7"} == {event.remote_id for event in page.events}
+
+
+def test_a_server_that_spoils_everything_is_not_believed() -> None:
+    mailbox = Mailbox(pages=[last_page("A1", "A2")], instead={"GetItem": lambda _: b"<cut"})
+    with pytest.raises(ProtocolError):
+        read(mailbox)
+
+
+@pytest.mark.parametrize("cursor", ["", "S1", "ews:", "ews:<x/>", "sync:S1", "ews:S1\n"])
+def test_a_cursor_of_somebody_else_is_expired(cursor: str) -> None:
+    mailbox = Mailbox()
+    with pytest.raises(CursorExpired):
+        read(mailbox, cursor)
+    assert [] == mailbox.asked
+
+
+def test_a_dead_state_is_an_expired_cursor() -> None:
+    dead = error(
+        "SyncFolderItems",
+        "ErrorInvalidSyncStateData",
+        "<m:SyncState/><m:IncludesLastItemInRange>true</m:IncludesLastItemInRange><m:Changes/>",
+    )
+    with pytest.raises(CursorExpired):
+        read(Mailbox(pages=[dead]), "ews:S1")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        synced("S1", is_last=False),
+        synced("", is_last=True),
+        answer("SyncFolderItems"),
+        answer("SyncFolderItems", message("SyncFolderItems", "<m:SyncState>S2</m:SyncState>")),
+    ],
+)
+def test_a_listing_that_was_cut_is_not_believed(page: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        read(Mailbox(pages=[page]), "ews:S1")
+
+
+def test_fewer_answers_than_questions_are_not_believed() -> None:
+    mailbox = Mailbox(
+        pages=[last_page("A1", "A2")],
+        instead={"GetItem": lambda _: answer("GetItem", message("GetItem", "<m:Items/>"))},
+    )
+    with pytest.raises(ProtocolError):
+        read(mailbox)
+
+
+FOLDER = (
+    '<t:CalendarFolder><t:FolderId Id="{id}" ChangeKey="a"/><t:ParentFolderId Id="{parent}"/>'
+    "<t:FolderClass>{kind}</t:FolderClass><t:DisplayName>{name}</t:DisplayName><t:EffectiveRights>"
+    "<t:CreateContents>{may}</t:CreateContents></t:EffectiveRights></t:CalendarFolder>"
+)
+
+
+def folder(id: str, name: str, parent: str = "Root", **other: str) -> str:  # noqa: A002
+    given = {"kind": "IPF.Appointment", "may": "true", **other}
+    return FOLDER.format(id=id, name=name, parent=parent, **given)
+
+
+def found(*folders: str, is_last: bool = True, offset: int = 0) -> bytes:
+    root = (
+        f'<m:RootFolder IndexedPagingOffset="{offset}" TotalItemsInView="9"'
+        f' IncludesLastItemInRange="{str(is_last).lower()}">'
+        f"<t:Folders>{''.join(folders)}</t:Folders></m:RootFolder>"
+    )
+    return answer("FindFolder", message("FindFolder", root))
+
+
+def known(*folders: str) -> bytes:
+    return answer(
+        "GetFolder", *(message("GetFolder", f"<m:Folders>{one}</m:Folders>") for one in folders)
+    )
+
+
+def test_calendars_without_those_in_the_bin() -> None:
+    pages = [
+        found(
+            folder("Cal", "Calendar"), folder("Team", "Team", may="false"), is_last=False, offset=2
+        ),
+        found(
+            folder("Birth", "Birthdays", kind="IPF.Appointment.Birthday"),
+            folder("Old", "Old", parent="Bin"),
+            folder("Older", "Older", parent="Old"),
+            folder("Tasks", "Tasks", kind="IPF.AppointmentLike"),
+        ),
+    ]
+    mailbox = Mailbox(
+        instead={
+            "GetFolder": lambda _: known(folder("Cal", "Calendar"), folder("Bin", "Deleted")),
+            "FindFolder": lambda _: pages.pop(0),
+        }
+    )
+    calendars = {calendar.remote_id: calendar for calendar in mailbox.client().calendars()}
+
+    assert ["Cal", "Team", "Birth"] == list(calendars)
+    assert calendars["Cal"].primary and not calendars["Team"].primary
+    assert calendars["Team"].read_only and not calendars["Cal"].read_only
+    assert not calendars["Birth"].counts_as_busy and calendars["Cal"].counts_as_busy
+    assert b'Offset="2"' in mailbox.asked[2][1]
+
+
+def test_a_cut_list_of_calendars_is_not_believed() -> None:
+    mailbox = Mailbox(
+        instead={
+            "GetFolder": lambda _: known(folder("Cal", "Calendar"), folder("Bin", "Deleted")),
+            "FindFolder": lambda _: found(is_last=False),
+        }
+    )
+    with pytest.raises(ProtocolError):
+        mailbox.client().calendars()
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [("ErrorFolderNotFound", ProviderUnavailable), ("ErrorAccessDenied", PermissionMissing)],
+)
+def test_a_mailbox_without_folders_loses_no_calendar(code: str, kind: type[Exception]) -> None:
+    mailbox = Mailbox(
+        instead={
+            "GetFolder": lambda _: known(folder("Cal", "Calendar"), folder("Bin", "Deleted")),
+            "FindFolder": lambda _: error("FindFolder", code),
+        }
+    )
+    with pytest.raises(kind):
+        mailbox.client().calendars()
+
+
+def test_a_server_that_pauses_is_waited_for() -> None:
+    mailbox = Mailbox(instead={"SyncFolderItems": lambda _: Response(status=503)})
+    with pytest.raises(RateLimited):
+        read(mailbox)

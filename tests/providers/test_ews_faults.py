@@ -1,0 +1,232 @@
+"""What Exchange's refusals become, in all their shapes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from werkzeug.wrappers import Response
+
+from broker.clock import FixedClock
+from broker.domain import PasswordCredential
+from broker.errors import (
+    AuthorizationLost,
+    BrokerError,
+    CalendarGone,
+    CursorExpired,
+    EditConflict,
+    PermissionMissing,
+    ProtocolError,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+    UserError,
+)
+from broker.http import Http
+from broker.providers._ews.faults import MEANINGS, Meaning
+from broker.providers._ews.folders import GetFolder
+from broker.providers._ews.session import Session, Version, read_dialect
+from broker.providers._ews.signing_in import Scheme
+from broker.providers._ews.sync_folder_items import SyncFolderItems
+from tests.providers.ews_samples import answer, error, fault, message, told
+from tests.wsgi_adapter import WsgiAdapter
+
+NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
+URL = "https://mail.contoso.example/EWS/Exchange.asmx"
+FOLDER = (
+    '<m:Folders><t:CalendarFolder><t:FolderId Id="AAA=" ChangeKey="Ag=="/>'
+    "<t:DisplayName>Calendar</t:DisplayName></t:CalendarFolder></m:Folders>"
+)
+XML = "text/xml; charset=utf-8"
+
+
+class Server:
+    """Gives prepared answers one after the other, the last one again and again."""
+
+    def __init__(self, *answers: Response) -> None:
+        self.answers = list(answers)
+        self.bodies: list[bytes] = []
+        self.adapter = WsgiAdapter(self)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        self.bodies.append(environ["wsgi.input"].read())
+        found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return found(environ, start_response)
+
+    def session(self, dialect: str = "Basic") -> Session:
+        clock = FixedClock(NOW)
+        http = Http(clock, mounts={"https://mail.contoso.example/": self.adapter})
+        return Session(http, clock, PasswordCredential(URL, "ada", "secret", dialect=dialect))
+
+
+def xml(body: bytes, status: int = 200) -> Response:
+    return Response(body, status, content_type=XML)
+
+
+def refusal(*answers: Response, operation: Any = None) -> BrokerError:
+    with pytest.raises(BrokerError) as raised:
+        Server(*answers).session().call(operation or GetFolder())
+    assert "ada@contoso" not in repr(raised.value) + str(raised.value)
+    return raised.value
+
+
+BUSY = {"BackOffMilliseconds": "297749"}
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        xml(fault("ErrorServerBusy", back_off="297749"), 500),
+        xml(fault("ErrorServerBusy", back_off="297749")),
+        xml(error("GetFolder", "ErrorServerBusy", told(**BUSY))),
+        xml(
+            error(
+                "GetFolder",
+                "ErrorInternalServerError",
+                told(InnerErrorResponseCode="ErrorServerBusy", **BUSY),
+            )
+        ),
+        Response("", 503, headers={"Retry-After": "298"}),
+    ],
+)
+def test_a_busy_server_says_how_long_in_every_shape(shape: Response) -> None:
+    raised = refusal(shape)
+
+    assert isinstance(raised, RateLimited)
+    assert raised.retry_after is not None
+    assert timedelta(seconds=297) < raised.retry_after <= timedelta(seconds=298)
+
+
+@pytest.mark.parametrize("back_off", ["", "soon", "-5", "٣"])
+def test_a_busy_server_need_not_say_how_long(back_off: str) -> None:
+    raised = refusal(xml(error("GetFolder", "ErrorServerBusy", told(BackOffMilliseconds=back_off))))
+    assert isinstance(raised, RateLimited) and raised.retry_after is None
+
+
+def test_a_wait_is_a_day_at_the_most() -> None:
+    raised = refusal(xml(fault("ErrorServerBusy", back_off="9" * 12), 500))
+    assert isinstance(raised, RateLimited) and raised.retry_after == timedelta(days=1)
+    raised = refusal(Response("", 503, headers={"Retry-After": "Sat, 21 Nov 2026 09:00:30 GMT"}))
+    assert isinstance(raised, RateLimited) and raised.retry_after == timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("ErrorMailboxMoveInProgress", ProviderUnavailable),
+        ("ErrorInternalServerError", ProviderUnavailable),
+        ("ErrorNonExistentMailbox", ProviderUnavailable),
+        ("ErrorProxyRequestNotAllowed", ProviderUnavailable),
+        ("ErrorPasswordExpired", AuthorizationLost),
+        ("ErrorAccountDisabled", AuthorizationLost),
+        ("ErrorAccessDenied", PermissionMissing),
+        ("ErrorImpersonateUserDenied", PermissionMissing),
+        ("ErrorFolderNotFound", CalendarGone),
+        ("ErrorSyncFolderNotFound", CalendarGone),
+        ("ErrorInvalidIdMalformed", CalendarGone),
+        ("ErrorItemNotFound", CalendarGone),
+        ("ErrorInvalidSyncStateData", CursorExpired),
+        ("ErrorIrresolvableConflict", EditConflict),
+        ("ErrorCalendarIsOrganizerForAccept", UserError),
+        ("ErrorCalendarDurationIsTooLong", UserError),
+        ("ErrorSchemaValidation", ProtocolError),
+        ("ErrorNobodyKnows", ProtocolError),
+        ("", ProtocolError),
+    ],
+)
+def test_codes_mean_the_same_as_message_and_as_fault(code: str, kind: type[BrokerError]) -> None:
+    operation = SyncFolderItems("AAA=")
+    for shape in (
+        xml(error("SyncFolderItems", code)),
+        xml(fault(code), 500),
+        xml(fault(code, detail=False), 500),
+    ):
+        raised = refusal(shape, operation=operation)
+        assert type(raised) is kind
+        assert "NobodyKnows" not in repr(raised)
+
+
+def test_every_meaning_has_codes() -> None:
+    assert set(Meaning) == set(MEANINGS.values())
+    assert all(code.startswith("Error") for code in MEANINGS)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "detail"),
+    [
+        (Response("", 401), AuthorizationLost, ""),
+        (Response("", 403), ProviderUnavailable, "access refused"),
+        (Response("<html>", 404), ProviderUnavailable, "not EWS"),
+        (Response("", 440), ProviderUnavailable, "sign-in page in front"),
+        (Response("", 429), RateLimited, ""),
+        (Response("Down", 500), ProviderUnavailable, ""),
+        (Response("", 501), ProviderUnavailable, "not EWS"),
+        (Response("", 502), ProviderUnavailable, ""),
+        (Response("", 510), RateLimited, ""),
+        (Response("", 413), ProtocolError, "not EWS"),
+        (Response("<html><p>Sign in</html>", 200), ProtocolError, "not well-formed"),
+        (Response("<html/>", 200), ProtocolError, "not EWS"),
+        (Response("<html/>", 500), ProviderUnavailable, ""),
+        (Response(answer("GetFolder")[:-20], 200), ProtocolError, "not well-formed"),
+        (
+            Response("", 302, headers={"Location": "/owa/auth/logon.aspx"}),
+            ProviderUnavailable,
+            "sign-in page in front",
+        ),
+        (
+            Response("", 302, headers={"Location": "/ews/genericerrorpage.htm"}),
+            ProviderUnavailable,
+            "redirected",
+        ),
+    ],
+)
+def test_statuses_are_told_apart(shape: Response, kind: type[ProviderError], detail: str) -> None:
+    raised = refusal(shape)
+
+    assert type(raised) is kind
+    assert isinstance(raised, ProviderError) and raised.detail == detail
+
+
+def test_an_older_server_is_asked_again_in_its_own_version() -> None:
+    server = Server(
+        xml(fault("ErrorInvalidServerVersion"), 500),
+        xml(answer("GetFolder", message("GetFolder", FOLDER))),
+    )
+    session = server.session()
+
+    assert "AAA=" == session.call(GetFolder())["calendar"].remote_id
+    assert b'Version="Exchange2010_SP2"' in server.bodies[0]
+    assert b'Version="Exchange2007_SP1"' in server.bodies[1]
+    assert "Basic Exchange2007_SP1" == session.dialect
+    assert (Scheme.BASIC, Version.EXCHANGE_2007) == read_dialect(session.dialect)
+
+
+def test_a_server_that_speaks_no_version_is_asked_twice() -> None:
+    server = Server(xml(fault("ErrorInvalidServerVersion"), 500))
+    with pytest.raises(ProtocolError):
+        server.session().call(GetFolder())
+    assert 2 == len(server.bodies)
+
+
+def test_a_dialect_may_be_unknown() -> None:
+    assert (None, Version.EXCHANGE_2010) == read_dialect("") == read_dialect("Digest Exchange9")
+
+
+def test_a_server_without_passwords_ends_no_connection() -> None:
+    shape = Response("", 401, headers={"WWW-Authenticate": "Bearer"})
+    with pytest.raises(ProviderUnavailable) as raised:
+        Server(shape).session("").call(GetFolder())
+    assert "no way to log in" == raised.value.detail
+
+
+def test_a_missing_folder_is_left_out() -> None:
+    shape = xml(
+        answer(
+            "GetFolder",
+            message("GetFolder", "", "ErrorFolderNotFound", "Error"),
+            message("GetFolder", FOLDER),
+        )
+    )
+    found = Server(shape).session().call(GetFolder(("deleteditems", "calendar")))
+    assert ["calendar"] == list(found)

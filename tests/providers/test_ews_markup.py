@@ -1,0 +1,86 @@
+"""Reading and writing XML that comes from, and goes to, anybody."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+from broker.providers._ews import markup
+from broker.providers._ews.markup import UnreadableXml, checked_id, element, item_id, parse
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<a><b></a>",
+        b"<a>cut",
+        b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>',
+        b'<?xml version="1.0"?>\n<!DOCTYPE a SYSTEM "http://127.0.0.1/"><a/>',
+        b"<a>&undefined;</a>",
+        b"<a>\xff</a>",
+        b"<a>" * 300 + b"</a>" * 300,
+        "<a/>".encode("utf-16"),
+        b"+ADw-a/+AD4-",
+    ],
+)
+def test_what_is_no_document_is_refused(body: bytes) -> None:
+    with pytest.raises(UnreadableXml):
+        parse(body)
+
+
+def test_a_declared_encoding_changes_nothing() -> None:
+    with pytest.raises(UnreadableXml):
+        parse(b'<?xml version="1.0" encoding="utf-7"?>+ADw-a/+AD4-')
+    assert "ä" == parse('<?xml version="1.0" encoding="latin-1"?><a>ä</a>'.encode()).text
+
+
+@pytest.mark.parametrize("body", [b"<a>" + b"<b/>" * 9 + b"</a>", b'<a b="" c="" d=""/>' * 3])
+def test_too_many_parts_are_refused_before_they_are_read(
+    body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(markup, "MAX_PARTS", 8)
+    with pytest.raises(UnreadableXml, match="too large"):
+        parse(body)
+
+
+def test_too_long_a_document_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(markup, "MAX_BYTES", 8)
+    with pytest.raises(UnreadableXml, match="too large"):
+        parse(b"<a>123456</a>")
+
+
+@pytest.mark.parametrize(
+    "dirt",
+    [
+        b"\x0b", b"\x00", b"\x1f", b"&#x0B;", b"&#xb;", b"&#11;", b"&#0;", b"&#x0;", b"&#x1F;",
+        b"&#31;", b"&#xD800;", b"&#xFFFE;", b"&#xffff;", b"\xef\xbf\xbe", b"\xef\xbf\xbf",
+        b"&#00011;",
+    ],
+)  # fmt: skip
+def test_characters_that_xml_forbids_are_dropped(dirt: bytes) -> None:
+    assert "ab" == parse(b"\xef\xbb\xbf<a>a" + dirt + b"b</a>").text
+
+
+def test_characters_that_xml_allows_stay() -> None:
+    kept = "tab\tnew\nü &#xD;&#9;&#10;&#13;&#32;&#x20;&#xFFFD;&#x1F600;�"
+    assert "tab\tnew\nü \r\t\n\r  �😀�" == parse(f"<a>{kept}</a>".encode()).text
+
+
+@given(st.text())
+def test_whatever_is_written_comes_back(value: str) -> None:
+    document = f'<r xmlns:t="x">{element("t:a", value)}</r>'
+    found = etree.fromstring(document.encode("utf-8", "surrogatepass"))[0]
+
+    kept = "".join(c for c in value if c in "\t\n\r" or (c >= " " and c not in "\ufffe\uffff"))
+    kept = "".join(c for c in kept if not "\ud800" <= c <= "\udfff")
+    assert kept == (found.text or "")
+
+
+@pytest.mark.parametrize("value", ["", 'a"', "<", "a b", "ä", "a" * 2_001, "a\n"])
+def test_what_cannot_be_an_id_is_not_written(value: str) -> None:
+    with pytest.raises(ValueError):
+        checked_id(value)
+    assert '<t:ItemId Id="AAMk+/=" ChangeKey="Dw=="/>' == item_id("AAMk+/=", "Dw==")
