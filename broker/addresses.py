@@ -12,13 +12,7 @@ import ipaddress
 import socket
 import unicodedata
 from collections.abc import Callable, Sequence
-from typing import Any
 from urllib.parse import urlsplit
-
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from broker.errors import AddressRefused
 
@@ -27,6 +21,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolver = Callable[[str, int], list[str]]
 
 USUAL_PORTS = frozenset({443, 8443})
+_PORTS = {"http": 80, "https": 443}
 _REFUSED_NAMES = frozenset({"metadata.google.internal", "metadata", "instance-data"})
 _EMBEDDED = (
     ipaddress.ip_network("64:ff9b::/96"),
@@ -143,76 +138,15 @@ def is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-class _GuardedConnection(HTTPConnection):
-    """Connects only to an address that the policy has just approved."""
-
-    policy: AddressPolicy
-
-    def _new_conn(self) -> socket.socket:
-        return _connect(self, self.policy)
-
-
-class _GuardedTlsConnection(HTTPSConnection):
-    """The same over TLS; the certificate is still checked against the name."""
-
-    policy: AddressPolicy
-
-    def _new_conn(self) -> socket.socket:
-        return _connect(self, self.policy)
-
-
-def _connect(connection: HTTPConnection, policy: AddressPolicy) -> socket.socket:
-    host, port = connection.host.strip("[]"), connection.port or 443
+def same_origin(from_url: str, to_url: str) -> bool:
+    """Tell whether a redirect stays with the same scheme, host and port."""
     try:
-        addresses = policy.addresses(host, port)
-    except (socket.gaierror, UnicodeError) as error:
-        raise NameResolutionError(host, connection, socket.gaierror()) from error
-    if not addresses:
-        raise NameResolutionError(host, connection, socket.gaierror())
-    timeout = connection.timeout if isinstance(connection.timeout, int | float) else None
-    failure: OSError | None = None
-    for address in addresses:
-        try:
-            made = socket.create_connection((address, port), timeout)
-        except OSError as error:
-            failure = error
-            continue
-        # Above all TCP_NODELAY: without it a body waits until its headers are acknowledged.
-        for option in connection.socket_options or ():
-            made.setsockopt(*option)
-        return made
-    if isinstance(failure, TimeoutError):
-        raise ConnectTimeoutError(connection, "no connection in time") from failure
-    raise NewConnectionError(connection, "no connection") from failure
+        left, right = _origin(from_url), _origin(to_url)
+    except ValueError:
+        return False
+    return left == right
 
 
-class GuardedAdapter(HTTPAdapter):
-    """A requests transport whose sockets go through an AddressPolicy.
-
-    Behind an egress proxy the proxy connects, so only the URL can be checked here.
-    """
-
-    def __init__(
-        self,
-        policy: AddressPolicy,
-        *,
-        through_proxy: bool = False,
-        pool_connections: int = 10,
-        pool_maxsize: int = 16,
-    ) -> None:
-        self._policy = policy
-        self._through_proxy = through_proxy
-        super().__init__(pool_connections=pool_connections, pool_maxsize=pool_maxsize)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Build the pool with connection classes bound to this policy."""
-        super().init_poolmanager(*args, **kwargs)
-        if self._through_proxy:
-            return
-        plain = type("Plain", (_GuardedConnection,), {"policy": self._policy})
-        tls = type("Tls", (_GuardedTlsConnection,), {"policy": self._policy})
-        manager: PoolManager = self.poolmanager
-        manager.pool_classes_by_scheme = {
-            "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
-            "https": type("TlsPool", (HTTPSConnectionPool,), {"ConnectionCls": tls}),
-        }
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)

@@ -1,10 +1,10 @@
 """The one place for outgoing HTTP: deadlines, byte caps, addresses, redirects, step trace.
 
-Every call has a deadline for the whole of it, a cap on the body, no redirects unless asked,
-no cookies, no environment proxies and no credentials from files. For addresses that outsiders
-chose (`guarded=True`) only https on usual ports is spoken, and the address really connected to
-must be public: the check is made on the resolved address that the socket then uses, so a name
-that changes its mind between check and connect gains nothing.
+Every call has a deadline for the whole of it (see `wire`), a cap on the body, no redirects
+unless asked, no cookies, no environment proxies and no credentials from files. For addresses
+that outsiders chose (`guarded=True`) only https on usual ports is spoken, and the address really
+connected to must be public: the check is made on the resolved address that the socket then uses,
+so a name that changes its mind between check and connect gains nothing.
 
 What is traced and raised names hosts and steps; never headers, bodies, queries or secrets.
 """
@@ -21,27 +21,25 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 import requests
-from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.adapters import BaseAdapter
 from urllib3.exceptions import HTTPError
 
-from broker.addresses import AddressPolicy, GuardedAdapter
+from broker.addresses import AddressPolicy, resolve, same_origin
 from broker.clock import Clock
 from broker.errors import AddressRefused, ProtocolError, ProviderUnavailable
 from broker.transport_failures import name_of
-from broker.wire import make_session
+from broker.wire import READ_TIMEOUT_S, Deadline, Trust, WireAdapter, make_session, within
 
 log = logging.getLogger(__name__)
 
 BODY_CAP_BYTES = 50 * 1024 * 1024
 DEADLINE = timedelta(seconds=60)
-CONNECT_TIMEOUT_S = 5.0
-READ_TIMEOUT_S = 20.0
+TOO_SLOW = "too slow"
 USER_AGENT = "Calbroker/0.1 (gzip)"
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _CHUNK_BYTES = 64 * 1024
 _MULTISTATUS = 207
 _CREDENTIAL_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
-_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +136,15 @@ class Http:
         self.policy = policy or AddressPolicy()
         self.trace: list[Step] | None = None
         self._is_alone = False
-        self._wiring = (proxy_url, ca_file, mounts)
-        self._plain = make_session(HTTPAdapter(pool_maxsize=16), *self._wiring)
+        self._trust = Trust(ca_file)
+        self._wiring = (proxy_url, mounts)
+        self._plain = make_session(WireAdapter(self._trust, resolve), *self._wiring)
         self._guarded = self._guarded_session()
 
-    def _guarded_session(self, **pool: int) -> requests.Session:
-        through_proxy = bool(self._wiring[0])
-        adapter = GuardedAdapter(self.policy, through_proxy=through_proxy, **pool)
-        return make_session(adapter, *self._wiring)
+    def _guarded_session(self, **kept: int) -> requests.Session:
+        # Behind an egress proxy it is the proxy that connects: only the URL can be checked.
+        find = resolve if self._wiring[0] else self.policy.addresses
+        return make_session(WireAdapter(self._trust, find, **kept), *self._wiring)
 
     def traced(self, steps: list[Step]) -> Http:
         """Give a view of this Http whose calls are also written to *steps*."""
@@ -163,7 +162,7 @@ class Http:
         view = object.__new__(Http)
         view.__dict__.update(self.__dict__)
         view._is_alone = True
-        view._guarded = view._guarded_session(pool_connections=1, pool_maxsize=1)
+        view._guarded = view._guarded_session(hosts=1, each=1)
         return view
 
     def call(self, call: Call) -> Answer:
@@ -175,7 +174,8 @@ class Http:
         started = self.clock.monotonic()
         outcome = "refused"
         try:
-            answer = self._follow(call, started)
+            with within(self.clock, call.deadline) as deadline:
+                answer = self._follow(call, deadline)
             outcome = str(answer.status)
             return answer
         except ProviderUnavailable as error:
@@ -184,10 +184,12 @@ class Http:
         finally:
             self._note(call, outcome, started)
 
-    def _follow(self, call: Call, started: float) -> Answer:
+    def _follow(self, call: Call, deadline: Deadline) -> Answer:
         url, method, hops = call.url, call.method, 0
         while True:
-            answer = self._once(call, method, url, started, first=hops == 0)
+            if deadline.left_s() <= 0:
+                raise ProviderUnavailable(call.provider, call.operation, detail=TOO_SLOW)
+            answer = self._once(call, method, url, deadline, first=hops == 0)
             location = answer.headers.get("Location", "")
             if answer.status not in REDIRECT_STATUSES or not call.redirects or not location:
                 return answer
@@ -202,7 +204,9 @@ class Http:
                 raise AddressRefused("redirect_refused")
             url = target
 
-    def _once(self, call: Call, method: str, url: str, started: float, *, first: bool) -> Answer:
+    def _once(
+        self, call: Call, method: str, url: str, deadline: Deadline, *, first: bool
+    ) -> Answer:
         if call.guarded:
             self.policy.check_url(url)
         session = self._guarded if call.guarded else self._plain
@@ -218,13 +222,13 @@ class Http:
                 data=call.body,
                 headers=headers,
                 auth=call.auth if stays else None,
-                timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+                timeout=READ_TIMEOUT_S,
                 allow_redirects=False,
                 stream=True,
             )
             with response:
                 channel = _channel(response) if self._is_alone else None
-                chunks, read, body = self._chunks(call, response, started), None, b""
+                chunks, read, body = self._chunks(call, response, deadline), None, b""
                 if call.reading is not None and response.status_code == _MULTISTATUS:
                     read = call.reading(chunks)
                 else:
@@ -236,17 +240,19 @@ class Http:
             raise ProviderUnavailable(call.provider, call.operation, detail=detail) from None
         return Answer(response.status_code, response.headers, body, url, channel, read)
 
-    def _chunks(self, call: Call, response: requests.Response, started: float) -> Iterator[bytes]:
-        limit, size = call.deadline.total_seconds(), 0
+    def _chunks(
+        self, call: Call, response: requests.Response, deadline: Deadline
+    ) -> Iterator[bytes]:
+        size = 0
         while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
             size += len(chunk)
             if size > call.cap_bytes:
                 raise ProviderUnavailable(
                     call.provider, call.operation, response.status_code, detail="body too large"
                 )
-            if self.clock.monotonic() - started > limit:
+            if deadline.left_s() < 0:
                 raise ProviderUnavailable(
-                    call.provider, call.operation, response.status_code, detail="too slow"
+                    call.provider, call.operation, response.status_code, detail=TOO_SLOW
                 )
             yield chunk
 
@@ -259,20 +265,6 @@ class Http:
         if self.trace is not None:
             scheme, host = _place(call.url)
             self.trace.append(Step(call.operation, host, outcome, spent_ms, scheme != "http"))
-
-
-def same_origin(from_url: str, to_url: str) -> bool:
-    """Tell whether a redirect stays with the same scheme, host and port."""
-    try:
-        left, right = _origin(from_url), _origin(to_url)
-    except ValueError:
-        return False
-    return left == right
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
 def _channel(response: requests.Response) -> Channel | None:

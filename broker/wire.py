@@ -1,18 +1,241 @@
-"""What outgoing calls go over: sessions that keep nothing and ask nobody."""
+"""What outgoing calls go over: sockets that keep a deadline, and sessions that keep nothing.
+
+Timeouts of sockets count from byte to byte, so a server that drips can hold a caller for ever,
+and they begin anew with each address, greeting and header. Here every wait of a call, from the
+question to the resolver to the last byte, ends with the deadline that the caller is `within`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any
 
 import requests
-from requests.adapters import BaseAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util import create_urllib3_context
+
+from broker.clock import Clock
+
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 20.0
+
+Finder = Callable[[str, int], list[str]]
+"""Gives the addresses of a host and port that may be connected to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When waiting ends, on the monotonic clock."""
+
+    clock: Clock
+    at: float
+
+    def left_s(self) -> float:
+        """Tell the seconds that are left; none or fewer when it has passed."""
+        return self.at - self.clock.monotonic()
+
+
+_deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
+
+
+@contextmanager
+def within(clock: Clock, duration: timedelta) -> Iterator[Deadline]:
+    """Bound all waiting for the outside world; an earlier deadline around it still counts."""
+    made = Deadline(clock, clock.monotonic() + duration.total_seconds())
+    outer = _deadline.get()
+    if outer is not None and outer.left_s() < made.left_s():
+        made = outer
+    token = _deadline.set(made)
+    try:
+        yield made
+    finally:
+        _deadline.reset(token)
+
+
+def _patience(most_s: float) -> float:
+    """Tell how long one wait may take. Raises TimeoutError when there is no time left."""
+    deadline = _deadline.get()
+    left_s = deadline.left_s() if deadline is not None else most_s
+    if left_s <= 0:
+        raise TimeoutError("the deadline has passed")
+    return min(left_s, most_s)
+
+
+class _Socket(socket.socket):
+    """Asks the deadline before each wait; `sendall` itself counts as one."""
+
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        self.settimeout(_patience(READ_TIMEOUT_S))
+        return super().recv_into(*args, **kwargs)
+
+    def sendall(self, *args: Any, **kwargs: Any) -> None:
+        self.settimeout(_patience(READ_TIMEOUT_S))
+        super().sendall(*args, **kwargs)
+
+
+class _TlsSocket(ssl.SSLSocket):
+    """The same over TLS, whose greeting is one wait however many bytes it takes."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        self.settimeout(_patience(CONNECT_TIMEOUT_S))
+        super().do_handshake(block)
+
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        self.settimeout(_patience(READ_TIMEOUT_S))
+        return super().recv_into(*args, **kwargs)
+
+    def send(self, *args: Any, **kwargs: Any) -> int:
+        self.settimeout(_patience(READ_TIMEOUT_S))
+        return super().send(*args, **kwargs)
+
+
+class _Connection(HTTPConnection):
+    """Connects only to an address that *find* gives."""
+
+    find: Finder
+
+    def _new_conn(self) -> socket.socket:
+        return _connect(self, self.find)
+
+
+class _TlsConnection(HTTPSConnection):
+    """The same over TLS; the certificate is still checked against the name."""
+
+    find: Finder
+
+    def _new_conn(self) -> socket.socket:
+        return _connect(self, self.find)
+
+
+def _connect(connection: HTTPConnection, find: Finder) -> socket.socket:
+    host, port = connection.host.strip("[]"), connection.port or 443
+    failure: OSError | None = None
+    try:
+        addresses = _in_time(find, host, port)
+    except (socket.gaierror, UnicodeError) as error:
+        raise NameResolutionError(host, connection, socket.gaierror()) from error
+    except TimeoutError as error:
+        addresses, failure = [], error
+    if not addresses and failure is None:
+        raise NameResolutionError(host, connection, socket.gaierror())
+    for address in addresses:
+        made = _Socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+        try:
+            # Above all TCP_NODELAY: without it a body waits until its headers are acknowledged.
+            for option in connection.socket_options or ():
+                made.setsockopt(*option)
+            made.settimeout(_patience(CONNECT_TIMEOUT_S))
+            made.connect((address, port))
+        except OSError as error:
+            made.close()
+            failure = error
+            continue
+        return made
+    if isinstance(failure, TimeoutError):
+        raise ConnectTimeoutError(connection, "no connection in time") from failure
+    raise NewConnectionError(connection, "no connection") from failure
+
+
+def _in_time(find: Finder, host: str, port: int) -> list[str]:
+    """Ask in another thread: the system's resolver takes its own time and cannot be stopped.
+
+    Raises TimeoutError, and what *find* raises.
+    """
+    found: SimpleQueue[list[str] | Exception] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            found.put(find(host, port))
+        except Exception as error:
+            found.put(error)
+
+    patience_s = _patience(READ_TIMEOUT_S)
+    Thread(target=ask, daemon=True).start()
+    try:
+        answer = found.get(timeout=patience_s)
+    except Empty:
+        raise TimeoutError("no answer of the resolver") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+class Trust:
+    """Whom we believe over TLS: those in *ca_file*, or the usual authorities.
+
+    Reading them takes 40 ms, so it is done once and not for each connection.
+    """
+
+    def __init__(self, ca_file: str | None) -> None:
+        self._ca_file = ca_file
+
+    @cached_property
+    def context(self) -> ssl.SSLContext:
+        """The TLS settings of every connection."""
+        context = create_urllib3_context()
+        context.load_verify_locations(cafile=self._ca_file or DEFAULT_CA_BUNDLE_PATH)
+        context.sslsocket_class = _TlsSocket
+        return context
+
+
+class WireAdapter(HTTPAdapter):
+    """A transport of requests over our sockets, to the addresses that *find* gives.
+
+    Behind an egress proxy, *find* is asked about the proxy. It keeps open connections to so
+    many *hosts*, and so many to *each*.
+    """
+
+    def __init__(self, trust: Trust, find: Finder, *, hosts: int = 10, each: int = 16) -> None:
+        self._trust = trust
+        self._find = find
+        super().__init__(pool_connections=hosts, pool_maxsize=each)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Build the pool over our connections."""
+        super().init_poolmanager(*args, **kwargs)
+        self._bind(self.poolmanager)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        """Give the pool of a proxy, over our connections."""
+        manager = super().proxy_manager_for(*args, **kwargs)
+        self._bind(manager)
+        return manager
+
+    def _bind(self, manager: PoolManager) -> None:
+        find = staticmethod(self._find)
+        plain, tls = (
+            type("Bound", (kind,), {"find": find}) for kind in (_Connection, _TlsConnection)
+        )
+        manager.pool_classes_by_scheme = {
+            "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+            "https": type("TlsPool", (HTTPSConnectionPool,), {"ConnectionCls": tls}),
+        }
+
+    def build_connection_pool_key_attributes(self, *args: Any, **kwargs: Any) -> Any:
+        """Say what a connection needs: our one TLS context, for https."""
+        place, _ = super().build_connection_pool_key_attributes(*args, **kwargs)
+        secure = place["scheme"] == "https"
+        return place, {"ssl_context": self._trust.context} if secure else {}
+
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: the context knows the authorities, which requests would read again."""
 
 
 def make_session(
-    adapter: BaseAdapter,
-    proxy_url: str | None,
-    ca_file: str | None,
-    mounts: Mapping[str, BaseAdapter] | None,
+    adapter: BaseAdapter, proxy_url: str | None, mounts: Mapping[str, BaseAdapter] | None
 ) -> requests.Session:
     """Make a session over *adapter*, or over *mounts* for the URL prefixes that it names.
 
@@ -21,7 +244,6 @@ def make_session(
     session = requests.Session()
     session.trust_env = False
     session.cookies.set_policy(_NoCookies())
-    session.verify = ca_file or True
     if proxy_url:
         session.proxies = {"http": proxy_url, "https": proxy_url}
     for prefix in ("https://", "http://"):

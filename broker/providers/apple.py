@@ -23,8 +23,10 @@ from broker.providers._apple_home import AppleDav, AppleHome, find_home, with_ad
 from broker.providers.apple_password import normalise
 from broker.providers.caldav import CalDavClient
 from broker.settings import AppleSettings
+from broker.wire import within
 
 FORM_PATIENCE = timedelta(seconds=8)
+ATTEMPT = timedelta(seconds=20)
 
 
 class Apple:
@@ -59,6 +61,10 @@ class Apple:
         typed = PasswordCredential(
             self.settings.caldav_url, _address(login.username), self._password(login.password)
         )
+        with within(self.clock, ATTEMPT):
+            return self._verified(typed)
+
+    def _verified(self, typed: PasswordCredential) -> tuple[PasswordCredential, RemoteAccount]:
         home = self._find(typed)
         if home.url is None:
             raise UserError("calendar_off")

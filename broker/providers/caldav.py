@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 from broker.clock import Clock
 from broker.domain import (
@@ -33,6 +34,9 @@ from broker.providers._caldav_calendars import PROPERTIES, read_calendars
 from broker.providers._caldav_changes import Reader
 from broker.providers._caldav_discovery import Home, discover
 from broker.providers._caldav_dns import Dns, Records
+from broker.wire import within
+
+ATTEMPT = timedelta(seconds=40)
 
 
 class CalDav:
@@ -61,6 +65,10 @@ class CalDav:
         `use_...` for a service that has its own way), or a
         ProviderError that names the step.
         """
+        with within(self.clock, ATTEMPT):
+            return self._verified(login)
+
+    def _verified(self, login: Login) -> tuple[PasswordCredential, RemoteAccount]:
         typed = read_typed(login.url)
         asking = PasswordCredential(
             typed.url, login.username.strip() or typed.email, login.password

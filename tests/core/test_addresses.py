@@ -278,16 +278,16 @@ def test_first_bytes_are_not_held_back(
 ) -> None:
     """Without TCP_NODELAY a body waits for the far end to acknowledge its headers."""
     port, _ = listener
-    made: list[socket.socket] = []
-    connect = socket.create_connection
+    options: list[int] = []
+    connect = socket.socket.connect
 
-    def watched(*args: Any, **kwargs: Any) -> socket.socket:
-        made.append(connect(*args, **kwargs))
-        return made[-1]
+    def watched(made: socket.socket, address: Any) -> None:
+        options.append(made.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        connect(made, address)
 
-    monkeypatch.setattr(socket, "create_connection", watched)
+    monkeypatch.setattr(socket.socket, "connect", watched)
     http = Http(SystemClock(), policy=AddressPolicy(["127.0.0.0/8"]))
 
     http.call(guarded(f"http://127.0.0.1:{port}/"))
 
-    assert made[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    assert options[0]

@@ -17,9 +17,10 @@ import requests
 from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
 
+from broker.addresses import same_origin
 from broker.clock import FixedClock, SystemClock
 from broker.errors import AddressRefused, ProtocolError, ProviderUnavailable
-from broker.http import Answer, Call, Http, Step, same_origin
+from broker.http import Answer, Call, Http, Step
 from tests.wsgi_adapter import WsgiAdapter
 
 SECRET = "hunter2-secret"
@@ -136,6 +137,23 @@ def test_deadline_counts_for_the_whole_body() -> None:
         http.call(get(deadline=timedelta(seconds=60)))
 
     assert 4 == body.given
+
+
+def test_deadline_counts_for_all_redirects() -> None:
+    clock, paths = FixedClock(NOW), list[str]()
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        clock.advance(seconds=25)
+        paths.append(environ["PATH_INFO"])
+        start_response("302 Found", [("Location", f"/{len(paths)}")])
+        return []
+
+    http, _ = http_to(app, clock=clock)
+
+    with pytest.raises(ProviderUnavailable, match="too slow"):
+        http.call(get(deadline=timedelta(seconds=60), redirects=9))
+
+    assert 3 == len(paths)
 
 
 def test_cap_on_the_body() -> None:

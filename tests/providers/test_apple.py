@@ -226,6 +226,22 @@ class TestVerify:
 
         assert 1 == len(remote.wire.calls)
 
+    def test_attempt_has_one_budget_of_time(
+        self, provider: Apple, remote: ICloudRemote, clock: FixedClock
+    ) -> None:
+        """Each request keeps its own deadline; together they would take half a minute."""
+
+        def late(good: Response) -> Response:
+            clock.advance(seconds=7.5)
+            return good
+
+        remote.faulty.add(late)
+
+        with pytest.raises(ProviderUnavailable, match="too slow"):
+            provider.verify(Login("", PERSON, PASSWORD))
+
+        assert 3 == len(remote.wire.calls)
+
     def test_preferred_address_names_the_profile(
         self, provider: Apple, remote: ICloudRemote
     ) -> None:

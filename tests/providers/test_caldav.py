@@ -368,6 +368,20 @@ class TestVerify:
         with pytest.raises(ProviderUnavailable, match="too slow"):
             provider.verify(Login(ORIGIN, USER, PASSWORD))
 
+    def test_attempt_ends_while_reading_what_was_found(
+        self, provider: CalDav, remote: RadicaleRemote, clock: FixedClock
+    ) -> None:
+        def late(good: Response) -> Response:
+            clock.advance(seconds=14)
+            return good
+
+        remote.faulty.add(late)
+
+        with pytest.raises(ProviderUnavailable, match="too slow"):
+            provider.verify(Login(ORIGIN, USER, PASSWORD))
+
+        assert 3 == len(remote.wire.calls)
+
     @pytest.mark.parametrize(
         ("code", "expected", "reason"),
         [(401, LoginRejected, "login_rejected"), (200, UserError, "not_caldav")],
