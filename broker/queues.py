@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 RUN_TASK = "broker.jobs.run_task"
 JOB_TIMEOUT_S = 600
 QUEUE_NAME = "calbroker"
+# While so many wait no more are announced: they are rows, and the clock comes by again.
+BACKLOG = 1_000
 
 
 class TaskQueue(Protocol):
@@ -26,6 +28,10 @@ class TaskQueue(Protocol):
 
     def announce(self, task_ids: list[str]) -> None:
         """Make these tasks run soon. May fail silently: the clock comes by."""
+        ...
+
+    def waiting(self) -> int:
+        """Count the announcements that no worker has taken. Raises RedisError."""
         ...
 
 
@@ -41,7 +47,7 @@ class RqQueue:
         )
 
     def announce(self, task_ids: list[str]) -> None:
-        """Enqueue each task; a Redis that is away is logged, not raised."""
+        """Enqueue tasks while there is room; a Redis that is away is logged, not raised."""
         if not task_ids:
             return
         jobs: list[Any] = [
@@ -51,9 +57,13 @@ class RqQueue:
             for task_id in task_ids
         ]
         try:
-            self._queue.enqueue_many(jobs)
+            self._queue.enqueue_many(jobs[: max(0, BACKLOG - self.waiting())])
         except RedisError:
             log.warning("queue is away", extra={"tasks": len(task_ids)})
+
+    def waiting(self) -> int:
+        """Count what no worker has taken."""
+        return int(self._queue.count)
 
 
 class ListQueue:
@@ -65,6 +75,10 @@ class ListQueue:
     def announce(self, task_ids: list[str]) -> None:
         """Remember the ids."""
         self.announced.extend(task_ids)
+
+    def waiting(self) -> int:
+        """Count what was not taken."""
+        return len(self.announced)
 
     def take(self) -> list[str]:
         """Give what was announced since, each once, in order."""

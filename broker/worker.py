@@ -24,13 +24,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from broker.jobs import run_task
 from broker.models import db
-from broker.queues import QUEUE_NAME
+from broker.queues import BACKLOG, QUEUE_NAME
 from broker.services import housekeeping, tasks
 from broker.services.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
 TICK = timedelta(seconds=1)
+AT_ONCE = 500
 BEAT_EVERY = timedelta(seconds=20)
 JOBS_BEFORE_RENEWAL = 5_000
 WORKER_TTL_S = 60
@@ -113,11 +114,16 @@ def tick_until_stopped(app: Flask, runtime: Runtime) -> None:
 
 
 def tick(runtime: Runtime) -> int:
-    """Queue what is due now; gives how many tasks that were. Trouble is for the next tick."""
+    """Queue what is due now; gives how many tasks that were. Trouble is for the next tick.
+
+    What waits in the queue already is not queued again, however long the workers take.
+    """
     try:
-        if not tasks.anything_due(runtime):
+        waiting = runtime.queue.waiting()
+        drained, room = not waiting, min(BACKLOG - waiting, AT_ONCE)
+        if room <= 0 or not tasks.anything_due(runtime, drained=drained):
             return 0
-        ids = tasks.due(runtime)
+        ids = tasks.due(runtime, room, drained=drained)
         runtime.queue.announce(ids)
         return len(ids)
     except (SQLAlchemyError, RedisError) as error:

@@ -26,6 +26,7 @@ from broker.services.runtime import Runtime
 LEASE = timedelta(seconds=10)
 RENEW_EVERY = timedelta(seconds=3)
 QUEUED = timedelta(seconds=30)
+STILL_QUEUED = timedelta(minutes=10)
 FIRST_RETRY = timedelta(seconds=5)
 LAST_RETRY = timedelta(hours=1)
 HELD_BACK = "held_back"
@@ -37,11 +38,8 @@ _LEASE_UNTIL = bindparam("held_until", type_=UtcDateTime())
 _FREE = or_(_TASKS.c.lease_until.is_(None), _TASKS.c.lease_until <= _NOW)
 _OURS = and_(_TASKS.c.id == bindparam("task"), _TASKS.c.fence == bindparam("our_fence"))
 _WANTED = _TASKS.c.wanted_at.is_not(None)
-_READY = and_(
-    _TASKS.c.due_at <= _NOW,
-    _FREE,
-    or_(_TASKS.c.queued_until.is_(None), _TASKS.c.queued_until <= _NOW),
-)
+_LOST = _TASKS.c.queued_until <= bindparam("queued_before", type_=UtcDateTime())
+_READY = and_(_TASKS.c.due_at <= _NOW, _FREE, or_(_TASKS.c.queued_until.is_(None), _LOST))
 _ANY_READY = select(_TASKS.c.id).where(_READY).limit(1)
 _CLAIM = (
     update(_TASKS)
@@ -111,11 +109,16 @@ def want(session: Session, kind: Kind, subject_id: str, now: datetime, due_at: d
         fence=0,
         attempts=0,
     )
+    queued = and_(_TASKS.c.due_at <= now, _TASKS.c.queued_until > now)
     waits = or_(_TASKS.c.due_at < due_at, _TASKS.c.reason == RateLimited.reason)
     earlier = case((waits, _TASKS.c.due_at), else_=due_at)
     statement = statement.on_conflict_do_update(
         index_elements=["kind", "subject_id"],
-        set_={"due_at": earlier, "wanted_at": now, "queued_until": None},
+        set_={
+            "due_at": earlier,
+            "wanted_at": now,
+            "queued_until": case((queued, _TASKS.c.queued_until), else_=None),
+        },
     )
     return str(session.scalar(statement.returning(_TASKS.c.id)))
 
@@ -135,10 +138,12 @@ def lock(session: Session, subject_ids: Iterable[str]) -> None:
         session.execute(query.order_by(_TASKS.c.id).with_for_update())
 
 
-def due(runtime: Runtime, limit: int = 500) -> list[str]:
+def due(runtime: Runtime, limit: int = 500, *, drained: bool = True) -> list[str]:
     """Find tasks that are due and not in anybody's hands, and mark them as queued.
 
-    Called by the clock; two clocks at once hand out a task once.
+    Called by the clock; two clocks at once hand out a task once. One that was handed out and
+    not claimed is lost if the queue is *drained*; otherwise it has probably still to wait its
+    turn, and is handed out again only after a good while.
     """
     now = runtime.clock.now()
     with transaction() as session:
@@ -149,7 +154,7 @@ def due(runtime: Runtime, limit: int = 500) -> list[str]:
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        ids = list(session.scalars(ready, {"now": now}))
+        ids = list(session.scalars(ready, _ready_at(now, drained)))
         if ids:
             session.execute(
                 update(_TASKS).where(_TASKS.c.id.in_(ids)).values(queued_until=now + QUEUED)
@@ -157,12 +162,16 @@ def due(runtime: Runtime, limit: int = 500) -> list[str]:
     return ids
 
 
-def anything_due(runtime: Runtime) -> bool:
+def anything_due(runtime: Runtime, *, drained: bool = True) -> bool:
     """Tell, without taking the write lock, whether `due` would find anything."""
     session = reading()
-    found = session.execute(_ANY_READY, {"now": runtime.clock.now()}).first()
+    found = session.execute(_ANY_READY, _ready_at(runtime.clock.now(), drained)).first()
     session.rollback()
     return found is not None
+
+
+def _ready_at(now: datetime, drained: bool) -> dict[str, object]:
+    return {"now": now, "queued_before": now if drained else now - STILL_QUEUED}
 
 
 def claim(runtime: Runtime, task_id: str) -> Lease | None:
