@@ -29,23 +29,27 @@ _OF_TYPED: Mapping[str, str] = {
 }
 
 
-def reason_of(error: BrokerError) -> str:
-    """Give the reason code of an error; it never depends on what a server said."""
+def reason_of(error: BrokerError, *, typed: bool) -> str:
+    """Give the reason code of an error; it never depends on what a server said.
+
+    *typed* tells a login that was typed here from a sign-in at the provider's own page.
+    """
     if isinstance(error, UserError):
         return error.code
     if isinstance(error, ProviderError):
-        return _provider_reason(error)
+        return _provider_reason(error, typed=typed)
     return "too_many_attempts" if isinstance(error, TooManyRequests) else "unexpected"
 
 
-def _provider_reason(error: ProviderError) -> str:
+def _provider_reason(error: ProviderError, *, typed: bool) -> str:
     if isinstance(error, PermissionMissing):
-        return error.detail if error.detail in _SERVICE_CODES else "permission_unticked"
-    apple = error.provider == "apple"
+        missing = "calendars_refused" if typed else "permission_unticked"
+        return error.detail if error.detail in _SERVICE_CODES else missing
+    refused = "login_rejected" if typed else "sign_in_refused"
     kinds: tuple[tuple[type[ProviderError], str], ...] = (
         (RateLimited, "rate_limited"),
         (ConfigurationRefused, "provider_misconfigured"),
-        (AuthorizationLost, "apple_login_rejected" if apple else "login_rejected"),
+        (AuthorizationLost, "apple_login_rejected" if error.provider == "apple" else refused),
         (ProtocolError, "unreadable_answer"),
     )
     named = next((code for kind, code in kinds if isinstance(error, kind)), None)

@@ -80,7 +80,7 @@ def prove(
         code=new_support_code(),
         at=runtime.clock.now(),
         provider=slug,
-        reason=reason_of(error) if error is not None else None,
+        reason=reason_of(error, typed=True) if error is not None else None,
         findings=tuple(findings.derive(login_guard.host_of(login.url), steps, error)),
     )
     _store(runtime, diagnosis)

@@ -28,7 +28,9 @@ from broker.web.words import known_code
 
 log = logging.getLogger(__name__)
 
-RETRIED_IN_PLACE = frozenset({"permission_unticked", "no_refresh_token", "wrong_login"})
+RETRIED_IN_PLACE = frozenset(
+    {"permission_unticked", "no_refresh_token", "sign_in_refused", "wrong_login"}
+)
 _NOT_ANSWERING = frozenset({"provider_unavailable", "unreadable_answer"})
 
 
@@ -110,7 +112,7 @@ def failed(
     """Say what went wrong where the person can mend it; the code lets support find it."""
     if isinstance(error, AttemptOver):
         raise error
-    code = reason_of(error)
+    code = reason_of(error, typed=isinstance(provider, PasswordProvider))
     log.info(
         "connect failed",
         extra={"attempt": attempt.id, "provider": provider.slug, "reason": code},

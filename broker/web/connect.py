@@ -164,7 +164,8 @@ def renew(_error: CSRFError) -> ResponseReturnValue:
         if provider is not None:
             typed = isinstance(provider, PasswordProvider)
             form = attempt_pages.password_form(provider.slug) if typed else None
-            return attempt_pages.form(attempt, provider, form=form, notice="page_renewed")
+            notice = "form_renewed" if typed else "page_renewed"
+            return attempt_pages.form(attempt, provider, form=form, notice=notice)
     except AttemptOver as error:
         return attempt_pages.over(error)
     again = url_for("connect.choose", handle=attempt.handle)

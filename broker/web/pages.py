@@ -165,7 +165,7 @@ def _form_page(
     diagnosis: Diagnosis | None = None,
 ) -> ResponseReturnValue:
     slug, label = provider
-    phrases = phrases_for(slug)
+    phrases = phrases_for(slug, typed=isinstance(form, PasswordForm))
     heading = _(phrases.again if relink_for else phrases.heading) % {"provider": label}
     trouble, shown = _mistakes(form, code)
     return page(

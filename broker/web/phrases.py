@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from broker.web.translations import N_
@@ -87,7 +87,7 @@ _BY_SLUG = {
         busy=N_("Looking for your calendars…"),
     ),
 }
-_GENERIC = Phrases(
+_SIGN_IN_THERE = Phrases(
     label="%(provider)s",
     note="",
     heading=N_("Connect %(provider)s"),
@@ -95,6 +95,12 @@ _GENERIC = Phrases(
     next_step=N_("%(provider)s will ask you to sign in and to allow access."),
     button=N_("Continue to %(provider)s"),
     busy=N_("Opening %(provider)s…"),
+)
+_SIGN_IN_HERE = replace(
+    _SIGN_IN_THERE,
+    next_step=_BY_SLUG["caldav"].next_step,
+    button=_BY_SLUG["caldav"].button,
+    busy=_BY_SLUG["caldav"].busy,
 )
 
 FACT_LABELS = {
@@ -110,6 +116,6 @@ FACT_LABELS = {
 }
 
 
-def phrases_for(slug: str) -> Phrases:
-    """Give what is said about the provider *slug*."""
-    return _BY_SLUG.get(slug, _GENERIC)
+def phrases_for(slug: str, *, typed: bool = False) -> Phrases:
+    """Give what is said about the provider *slug*; *typed* when its login is typed here."""
+    return _BY_SLUG.get(slug, _SIGN_IN_HERE if typed else _SIGN_IN_THERE)

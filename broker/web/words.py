@@ -58,6 +58,13 @@ _ATTEMPTS = {
     "page_renewed": Words(
         N_("This page was open for too long"),
         N_("For your safety we no longer accept what was sent from it. Nothing was connected."),
+        N_("This is a fresh page. Press the button once more."),
+        N_("Try again"),
+        Press.RETRY,
+    ),
+    "form_renewed": Words(
+        N_("This page was open for too long"),
+        N_("For your safety we no longer accept what was sent from it. Nothing was connected."),
         N_("This is a fresh page. Press the button once more; a password has to be typed again."),
         N_("Try again"),
         Press.RETRY,
@@ -74,7 +81,7 @@ _ATTEMPTS = {
 _GOOGLE = {
     "access_denied": Words(
         N_("Nothing was connected"),
-        N_("Access was not allowed on the sign-in page, so we did nothing."),
+        N_("Access was not allowed, so we did nothing."),
         N_("If that is what you wanted, go back. If not, try once more."),
         N_("Try again"),
         Press.RETRY,
@@ -130,6 +137,20 @@ _GOOGLE = {
         N_("The calendar service asks us to wait"),
         N_("It has had many requests and is taking a break from them. Your account is fine."),
         N_("Wait a minute, then try again."),
+        N_("Try again"),
+        Press.RETRY,
+    ),
+    "sign_in_refused": Words(
+        N_("The calendar service did not let us in"),
+        N_("You signed in there, but it refused us a moment later. Nothing was connected."),
+        N_("This is rare, and mostly gone the next time. Go on once more and sign in again."),
+        N_("Try again"),
+        Press.RETRY,
+    ),
+    "calendars_refused": Words(
+        N_("This login may not read the calendars"),
+        N_("The server accepted it, but does not show us its calendars. Nothing was connected."),
+        N_("Use another login, or ask the people who run the server to allow it."),
         N_("Try again"),
         Press.RETRY,
     ),

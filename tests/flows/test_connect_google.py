@@ -271,6 +271,23 @@ def test_the_first_read_of_the_calendars_proves_the_login(world: World) -> None:
     assert "code" in query_of(back.headers["Location"])
 
 
+def test_a_sign_in_that_google_refuses_at_once_is_not_about_a_password(world: World) -> None:
+    browser = world.browser()
+    back = world.consent(world.leave(browser))
+    refusal = b'{"error": {"errors": [{"reason": "authError"}]}}'
+    world.google.app = _only(world, "/calendar/v3/users/me/calendarList", 401, refusal)
+
+    page = world.arrive(browser, back)
+
+    assert "The calendar service did not let us in" in page.text
+    assert "Type both once more" not in page.text
+    assert world.count("connections") == 0
+    world.google.app = world.google_app
+    again = world.press(browser, page)
+    done = world.arrive(browser, world.consent(again.headers["Location"]))
+    assert "code" in query_of(done.headers["Location"])
+
+
 def _only(world: World, path: str, status: int, body: bytes) -> object:
     """Let Google answer this path so, and every other as ever."""
 

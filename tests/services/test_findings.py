@@ -82,7 +82,7 @@ def test_the_failed_step_and_its_reason(
     found = derive(HOST, steps, error)
 
     assert [one.step for one in found if one.state is StepState.FAILED] == [step]
-    assert reason_of(error) == reason
+    assert reason_of(error, typed=True) == reason
 
 
 @pytest.mark.parametrize(("steps", "error", "step", "reason"), CASES)
@@ -115,4 +115,4 @@ def test_plain_http_has_no_step_of_tls() -> None:
 def test_the_known_service_is_not_the_persons_to_mend() -> None:
     error = ProviderUnavailable("apple", "discover", detail="certificate expired")
 
-    assert reason_of(error) == "provider_unavailable"
+    assert reason_of(error, typed=True) == "provider_unavailable"

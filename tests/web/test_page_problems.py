@@ -9,7 +9,18 @@ from html import unescape
 import pytest
 from flask import Flask
 
+from broker.errors import (
+    AuthorizationLost,
+    ConfigurationRefused,
+    PermissionMissing,
+    ProtocolError,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+)
+from broker.services.connect_reasons import reason_of
 from broker.web import pages
+from broker.web.phrases import phrases_for
 from broker.web.words import REASONS, known_code, words_for
 from tests.browser.showcase import make_app
 from tests.web.rendering import asked, problem, status, title_of
@@ -44,6 +55,38 @@ def test_every_reason_says_what_happened_whose_move_it_is_and_what_to_press(
     assert page.count('class="quiet" href') == 2
     if locale != "en":
         assert not {words.title, words.happened, words.move} & set(parts)
+
+
+KINDS: list[ProviderError] = [
+    RateLimited("x", "calendars", 429),
+    ProviderUnavailable("x", "calendars", 500),
+    AuthorizationLost("x", "calendars", 401),
+    PermissionMissing("x", "calendars", 403),
+    ProtocolError("x", "calendars"),
+    ConfigurationRefused("x", "calendars", 401),
+]
+
+
+@pytest.mark.parametrize("error", KINDS, ids=lambda error: type(error).__name__)
+def test_what_a_sign_in_elsewhere_ended_with_is_not_about_typing(error: ProviderError) -> None:
+    said = str(words_for(reason_of(error, typed=False))).lower()
+
+    assert not re.search("password|user name|typ|server", said)
+
+
+@pytest.mark.parametrize("error", KINDS, ids=lambda error: type(error).__name__)
+def test_what_a_typed_login_ended_with_is_not_about_google(error: ProviderError) -> None:
+    said = str(words_for(reason_of(error, typed=True))).lower()
+
+    assert not re.search("google|box|tick", said)
+
+
+def test_a_provider_without_words_of_its_own_gets_those_of_its_kind() -> None:
+    there, here = phrases_for("new"), phrases_for("new", typed=True)
+
+    assert "will ask you to sign in" in there.next_step
+    assert "We sign in" in here.next_step
+    assert "Continue to" not in here.button
 
 
 def test_the_main_button_leads_where_its_words_say(request_context: None) -> None:
