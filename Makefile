@@ -16,7 +16,7 @@ help:  ## Show this list
 	@echo "make TARGET, where TARGET is one of:"
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 14
 	@echo
-	@echo "make run reads PORT, SANDBOX_PORT, RADICALE_PORT, VAR_DIR, DATABASE_URL, REDIS_URL."
+	@echo "make run reads PORT, SANDBOX_PORT, RADICALE_PORT, EXCHANGE_PORT, VAR_DIR, DATABASE_URL, REDIS_URL."
 
 run: $(RUN_STAMP)  ## Run everything on this machine; Ctrl-C stops it
 	@$(BIN)/python -m broker.local

@@ -25,7 +25,8 @@ def startup_row() -> Row:
 
 
 def _start_s(folder: str) -> float:
-    ports = dict(zip(("PORT", "SANDBOX_PORT", "RADICALE_PORT"), free_ports(3), strict=True))
+    names = ("PORT", "SANDBOX_PORT", "RADICALE_PORT", "EXCHANGE_PORT")
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
     env = os.environ | {name: str(port) for name, port in ports.items()} | {"VAR_DIR": folder}
     env.pop("MAKELEVEL", None)
     began = time.monotonic()

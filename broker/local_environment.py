@@ -44,15 +44,16 @@ class Layout:
     port: int
     sandbox_port: int
     radicale_port: int
+    exchange_port: int
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Layout:
-        """Read PORT, SANDBOX_PORT, RADICALE_PORT and VAR_DIR. Raises ConfigError."""
+        """Read the ports and VAR_DIR. Raises ConfigError."""
         problems: list[str] = []
-        names = {"PORT": 5000, "SANDBOX_PORT": 5050, "RADICALE_PORT": 5051}
+        names = {"PORT": 5000, "SANDBOX_PORT": 5050, "RADICALE_PORT": 5051, "EXCHANGE_PORT": 5053}
         ports = {name: _port(env, name, default, problems) for name, default in names.items()}
         if not problems and len(set(ports.values())) < len(ports):
-            problems.append(f"{', '.join(ports)} must be three different numbers")
+            problems.append(f"{', '.join(ports)} must be different numbers")
         if problems:
             raise ConfigError(problems)
         return cls((ROOT / (env.get("VAR_DIR") or "var")).resolve(), *ports.values())
@@ -64,6 +65,7 @@ class Layout:
             "PORT": self.port,
             "SANDBOX_PORT": self.sandbox_port,
             "RADICALE_PORT": self.radicale_port,
+            "EXCHANGE_PORT": self.exchange_port,
         }
 
     @property
@@ -107,6 +109,7 @@ def sandbox_environment(layout: Layout, env: Mapping[str, str]) -> dict[str, str
         "BROKER_URL": layout.broker_url,
         "SANDBOX_URL": layout.sandbox_url,
         "VAR_DIR": str(layout.var),
+        "EXCHANGE_PORT": str(layout.exchange_port),
     }
     return {name: value for name, value in env.items() if name not in _SECRETS} | ours
 

@@ -11,7 +11,7 @@ import requests
 from flask import Flask, Response, abort, request
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from sandbox import google, home, icloud, partner
+from sandbox import exchange, google, home, icloud, partner
 from sandbox.icloud.seed import PASSWORD
 from sandbox.partner.broker import Broker
 from sandbox.partner.store import Store
@@ -35,6 +35,8 @@ class Config:
     broker_url: str = "http://127.0.0.1:5000"
     client_id: str = "sandbox-app"
     client_secret: str = "sandbox-secret-for-local-use-only"
+    exchange_port: int | None = None
+    """Where Exchange listens with TLS; None keeps it from listening."""
 
 
 def create_app(config: Config, *, http: requests.Session | None = None) -> WSGIApplication:
@@ -42,10 +44,14 @@ def create_app(config: Config, *, http: requests.Session | None = None) -> WSGIA
     config.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     google_app = google.create_app(state_file=config.folder / "google.json")
     icloud_app = icloud.create_app(state_file=config.folder / "icloud.json")
-    site = create_site(config, google_app, icloud_app, http=http)
+    exchange_app = exchange.create_app(state_file=config.folder / "exchange.json")
+    if config.exchange_port is not None:
+        exchange.listen(exchange_app, config.folder.parent, port=config.exchange_port)
+    site = create_site(config, google_app, icloud_app, exchange_app, http=http)
     mounted: dict[str, WSGIApplication] = {
         "/google": google_app.wsgi_app,
         "/icloud": icloud_app.wsgi_app,
+        "/exchange": exchange_app.wsgi_app,
     }
     return DispatcherMiddleware(site.wsgi_app, mounted)
 
@@ -54,6 +60,7 @@ def create_site(
     config: Config,
     google_app: Flask,
     icloud_app: Flask | None = None,
+    exchange_app: Flask | None = None,
     *,
     http: requests.Session | None = None,
 ) -> Flask:
@@ -73,6 +80,10 @@ def create_site(
     stand_ins = [_stand_in("google", "Google", google_app, google.FAULTS, "sandbox")]
     if icloud_app is not None:
         stand_ins.append(_stand_in("icloud", "iCloud", icloud_app, icloud.FAULTS, PASSWORD))
+    if exchange_app is not None:
+        stand_ins.append(
+            _stand_in("exchange", "Exchange", exchange_app, exchange.FAULTS, "sandbox")
+        )
     site.extensions |= {
         "scenarios": Scenarios(stand_ins),
         "partner_store": store,

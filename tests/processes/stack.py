@@ -51,7 +51,7 @@ class Stack:
     """
 
     def __init__(self, folder: Path, **env: str) -> None:
-        ports = free_ports(3)
+        ports = free_ports(4)
         self.layout = Layout(folder, *ports)
         self.redis = EmbeddedRedis(
             folder / "valkey", folder / "redis.sock", output=self.layout.log("redis")

@@ -1,0 +1,176 @@
+"""The sandbox's certificate authority, and certificates of every quality.
+
+The authority is made at the first start and kept; clients trust `sandbox-ca.pem`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import os
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+DOMAIN = "corp.calbroker.test"
+NAMES = (f"mail.{DOMAIN}", f"autodiscover.{DOMAIN}", DOMAIN, "localhost")
+WRONG_NAMES = ("owa.hoster.test",)
+CA_FILE = "sandbox-ca.pem"
+_LASTS = timedelta(days=825)
+_Pair = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a TLS server needs. *binding* is the application data of channel bindings to it."""
+
+    context: ssl.SSLContext
+    binding: bytes
+
+
+class Authority:
+    """Issues certificates; *file* is what clients trust."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use the authority kept in a folder, or make one there; its key is in a folder below."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.file = folder / CA_FILE
+        self.folder = folder / "sandbox" / "exchange-tls"
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._pair = _load(self.file, self.folder / "ca-key.pem") or self._found()
+
+    def _found(self) -> _Pair:
+        pair = _authority("Calbroker Sandbox CA")
+        _write(self.folder / "ca-key.pem", _private(pair[1]))
+        self.file.write_bytes(pair[0].public_bytes(serialization.Encoding.PEM))
+        return pair
+
+    def usual(self) -> Credentials:
+        """Return what is right in every way."""
+        return self._issue("usual", NAMES, self._pair)
+
+    def wrong_name(self) -> Credentials:
+        """Return a certificate of a hoster, as behind many `autodiscover` aliases."""
+        return self._issue("wrong-name", WRONG_NAMES, self._pair, loopback=False)
+
+    def expired(self) -> Credentials:
+        """Return a certificate that ended yesterday."""
+        return self._issue("expired", NAMES, self._pair, until=timedelta(days=-1))
+
+    def unknown_authority(self) -> Credentials:
+        """Return a certificate that a company's own authority has issued."""
+        return self._issue("unknown-ca", NAMES, _authority("CORP-DC01-CA"))
+
+    def _issue(
+        self,
+        label: str,
+        names: tuple[str, ...],
+        issuer: _Pair,
+        *,
+        until: timedelta = _LASTS,
+        loopback: bool = True,
+    ) -> Credentials:
+        key = ec.generate_private_key(ec.SECP256R1())
+        end = datetime.now(UTC) + until
+        alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
+        if loopback:
+            alternatives.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+        certificate = (
+            _builder(_name(names[0]), issuer[0].subject, key, end - _LASTS - timedelta(days=2), end)
+            .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer[1].public_key()),
+                critical=False,
+            )
+            .add_extension(
+                x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
+            )
+            .sign(issuer[1], hashes.SHA256())
+        )
+        place = self.folder / f"{label}.pem"
+        _write(place, _private(key) + certificate.public_bytes(serialization.Encoding.PEM))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(place)
+        der = certificate.public_bytes(serialization.Encoding.DER)
+        # RFC 5929: the certificate's hash, by SHA-256 where it is signed with that.
+        return Credentials(context, b"tls-server-end-point:" + hashlib.sha256(der).digest())
+
+
+def _authority(name: str) -> _Pair:
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(UTC)
+    certificate = (
+        _builder(_name(name), _name(name), key, now - timedelta(days=1), now + 4 * _LASTS)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(_signs(), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return certificate, key
+
+
+def _load(certificate: Path, key: Path) -> _Pair | None:
+    try:
+        found = serialization.load_pem_private_key(key.read_bytes(), None)
+        if isinstance(found, ec.EllipticCurvePrivateKey):
+            return x509.load_pem_x509_certificate(certificate.read_bytes()), found
+    except (FileNotFoundError, ValueError):
+        pass
+    return None
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    since: datetime,
+    until: datetime,
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(since)
+        .not_valid_after(until)
+    )
+
+
+def _signs() -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=True,
+        crl_sign=True,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write for this user only: keys are inside."""
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)

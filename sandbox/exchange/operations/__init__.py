@@ -1,0 +1,23 @@
+"""The operations of EWS by name: each takes a context and gives the XML of the SOAP body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..context import Context
+from . import create, find, folders, get, misc, sync
+from .streamed import Streamed
+
+__all__ = ["OPERATIONS", "Streamed"]
+
+OPERATIONS: dict[str, Callable[[Context], str | Streamed]] = {
+    "GetFolder": folders.get_folder,
+    "FindFolder": folders.find_folder,
+    "FindItem": find.find_item,
+    "SyncFolderItems": sync.sync_folder_items,
+    "SyncFolderHierarchy": sync.sync_folder_hierarchy,
+    "GetItem": get.get_item,
+    "CreateItem": create.create_item,
+    "ConvertId": misc.convert_id,
+    "GetServerTimeZones": misc.get_server_time_zones,
+}
