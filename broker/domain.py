@@ -232,11 +232,13 @@ class Login:
 
     *url* is an address, a host or a mail address, and empty where the service has one address.
     *username* may be empty when *url* is a mail address, which is then the user name.
+    *confirmed* holds the hosts that the person was shown and said yes to.
     """
 
     url: str
     username: str
     password: str = field(repr=False)
+    confirmed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ BrokerError
     ConnectDenied        consent refused at the provider
     LoginRejected        the provider refused what was typed
     AddressRefused       an address that we do not connect to
+    HostUnconfirmed      a host that the person must say yes to before it gets the password
     AttemptOver          a connect attempt that expired, was used, or belongs to another browser
   InvalidFields          field-level problems of an API call (422)
   NotFound               unknown, or not this caller's
@@ -65,7 +66,22 @@ class LoginRejected(UserError):
 
 
 class AddressRefused(UserError):
-    """The address is private, malformed or otherwise not one that we connect to."""
+    """The address is private, malformed or otherwise not one that we connect to.
+
+    *instead* is what to write in its place, where that can be told; it holds no secret.
+    """
+
+    def __init__(self, code: str, *, instead: str = "") -> None:
+        super().__init__(code)
+        self.instead = instead
+
+
+class HostUnconfirmed(UserError):
+    """The search leads to *host*, which nobody named: the person decides, nothing was sent."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__("host_unconfirmed")
+        self.host = host
 
 
 class AttemptOver(UserError):

@@ -21,7 +21,7 @@ from broker.errors import (
 )
 from broker.http import DEADLINE, REDIRECT_STATUSES, Answer
 from broker.providers._caldav import Dav, Gathering, path_of_url, propfind
-from broker.providers._caldav_discovery import mail_addresses
+from broker.providers._caldav_search import mail_addresses
 from broker.providers._multistatus import CALDAV, DAV, Resource, path_of
 from broker.settings import AppleSettings
 

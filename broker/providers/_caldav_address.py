@@ -20,14 +20,19 @@ class Typed:
 
 
 def read_typed(text: str) -> Typed:
-    """Tell what was typed. Raises AddressRefused (`address_malformed`)."""
+    """Tell what was typed.
+
+    Raises AddressRefused: `address_malformed`, `address_scheme`, or `address_with_login`.
+    """
     text = text.strip()
     if text[:7].lower() == "mailto:":
         text = text[7:]
     if "@" in text and "/" not in text:
         name, _, domain = text.rpartition("@")
-        if not name or ":" in name or "@" in name or _host_of(complete_address(domain)) is None:
+        if not name or "@" in name or _host_of(complete_address(domain)) is None:
             raise AddressRefused("address_malformed")
+        if ":" in name:
+            raise AddressRefused("address_with_login", instead=domain.lower())
         return Typed(domain=domain.lower().rstrip("."), email=f"{name}@{domain.lower()}")
     url = complete_address(text)
     host = _host_of(url)
@@ -44,12 +49,30 @@ def complete_address(typed: str) -> str:
         text = f"https://[{text}]" if _is_bare_ipv6(text) else f"https://{text}"
     try:
         parts = urlsplit(text)
-        host = parts.hostname
+        host, _ = parts.hostname, parts.port
     except ValueError as error:
         raise AddressRefused("address_malformed") from error
-    if not host or not text.isprintable() or parts.scheme.lower() not in {"https", "http"}:
+    if not host or not text.isprintable() or "\\" in text:
         raise AddressRefused("address_malformed")
-    return urlunsplit((parts.scheme.lower(), parts.netloc, parts.path or "/", "", ""))
+    scheme = parts.scheme.lower()
+    plain = urlunsplit((scheme, parts.netloc.rpartition("@")[2], parts.path or "/", "", ""))
+    if scheme not in {"https", "http"}:
+        raise AddressRefused("address_scheme", instead=over_https(plain))
+    if "@" in parts.netloc:
+        raise AddressRefused("address_with_login", instead=over_https(plain))
+    return plain
+
+
+def over_https(url: str) -> str:
+    """Write an address that has no user name in it as one that begins with https.
+
+    A port is kept where we may call it: the one of another scheme is of no use.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    name = f"[{host}]" if ":" in host else host
+    port = f":{parts.port}" if parts.port == 8443 else ""
+    return f"https://{name}{port}{parts.path or '/'}"
 
 
 def _host_of(url: str) -> str | None:

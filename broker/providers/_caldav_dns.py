@@ -71,26 +71,27 @@ def secure_addresses(records: Records, domain: str) -> list[str]:
 
     The path of the TXT record is part of them, where there is one.
     """
-    ascii_name = _ascii(domain)
-    if ascii_name is None:
+    name = ascii_name(domain)
+    if name is None:
         return []
-    found = [srv for srv in records.services(f"{SECURE}.{ascii_name}") if _HOST.fullmatch(srv.host)]
+    found = [srv for srv in records.services(f"{SECURE}.{name}") if _HOST.fullmatch(srv.host)]
     if not found:
         return []
-    path = _path(records.texts(f"{SECURE}.{ascii_name}"))
+    path = _path(records.texts(f"{SECURE}.{name}"))
     best = sorted(found, key=lambda srv: (srv.priority, -srv.weight, srv.host))[:MOST]
     return list(dict.fromkeys(f"https://{s.host}{_port(s.port)}{path}" for s in best))
 
 
 def offers_plain(records: Records, domain: str) -> bool:
     """Tell whether a domain names a server that would get the password in the clear."""
-    ascii_name = _ascii(domain)
-    if ascii_name is None:
+    name = ascii_name(domain)
+    if name is None:
         return False
-    return any(_HOST.fullmatch(srv.host) for srv in records.services(f"{PLAIN}.{ascii_name}"))
+    return any(_HOST.fullmatch(srv.host) for srv in records.services(f"{PLAIN}.{name}"))
 
 
-def _ascii(domain: str) -> str | None:
+def ascii_name(domain: str) -> str | None:
+    """Give a domain as DNS writes it; None when it is no host's name."""
     try:
         name = domain.rstrip(".").encode("idna").decode().lower()
     except UnicodeError:

@@ -19,6 +19,7 @@ from broker.domain import (
     Window,
 )
 from broker.errors import (
+    AddressRefused,
     AuthorizationLost,
     CalendarGone,
     LoginRejected,
@@ -29,11 +30,12 @@ from broker.errors import (
 from broker.http import Http
 from broker.providers import _caldav_writes
 from broker.providers._caldav import Dav, path_of_url, propfind
-from broker.providers._caldav_address import read_typed
+from broker.providers._caldav_address import over_https, read_typed
 from broker.providers._caldav_calendars import PROPERTIES, read_calendars
 from broker.providers._caldav_changes import Reader
-from broker.providers._caldav_discovery import Home, discover
+from broker.providers._caldav_discovery import discover
 from broker.providers._caldav_dns import Dns, Records
+from broker.providers._caldav_search import Home
 from broker.wire import within
 
 ATTEMPT = timedelta(seconds=40)
@@ -61,8 +63,8 @@ class CalDav:
     def verify(self, login: Login) -> tuple[PasswordCredential, RemoteAccount]:
         """Find the person's calendars and prove the login; one refusal ends the attempt.
 
-        Raises LoginRejected, AddressRefused, UserError (`not_caldav`, `not_https`, `no_calendars`,
-        `use_...` for a service that has its own way), or a
+        Raises LoginRejected, HostUnconfirmed, AddressRefused, UserError (`not_caldav`,
+        `not_https`, `no_calendars`, `use_...` for a service that has its own way), or a
         ProviderError that names the step.
         """
         with within(self.clock, ATTEMPT):
@@ -73,7 +75,13 @@ class CalDav:
         asking = PasswordCredential(
             typed.url, login.username.strip() or typed.email, login.password
         )
-        home = discover(Dav(self.http, self.clock, asking, self.provider_name), typed, self.records)
+        dav = Dav(self.http, self.clock, asking, self.provider_name)
+        try:
+            home = discover(dav, typed, self.records, login.confirmed)
+        except AddressRefused as error:
+            if error.code != "address_not_https":
+                raise
+            raise AddressRefused(error.code, instead=over_https(typed.url)) from error
         own = tuple(address.lower() for address in home.addresses)
         credential = replace(asking, url=home.url, addresses=own)
         try:

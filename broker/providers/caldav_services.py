@@ -7,6 +7,7 @@ about in DNS (RFC 6764), so the list only spares that, or stands in where DNS sa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 APP_PASSWORD = "app_password"  # noqa: S105 - the name of a note
 """The service takes no ordinary password from other programs: one has to be made there."""
@@ -67,6 +68,11 @@ OTHER_WAYS = (
         _domains("outlook.com hotmail.com live.com msn.com office365.com office.com"),
     ),
 )
+
+
+def known_hosts() -> frozenset[str]:
+    """Give the host names of the services."""
+    return frozenset(urlsplit(service.url).hostname or "" for service in KNOWN)
 
 
 def known_service(domain: str) -> KnownService | None:

@@ -9,22 +9,22 @@ from urllib.parse import urlsplit
 from flask import g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from broker.errors import AttemptOver, BrokerError
+from broker.errors import AddressRefused, AttemptOver, BrokerError, HostUnconfirmed
 from broker.models import Application
 from broker.oauth_server.scopes import sentences
 from broker.providers.base import PasswordProvider, Provider
-from broker.services import applications, connect
+from broker.services import applications, connect, typed_values
 from broker.services.attempts import Attempt
 from broker.services.connect_reasons import reason_of
 from broker.services.connection_doctor import Diagnosis
 from broker.services.runtime import current_runtime
 from broker.web import pages
 from broker.web.doctor import TIME_FORMAT
-from broker.web.forms import FORMS, ConnectForm, PasswordForm
+from broker.web.forms import FORMS, ConfirmableForm, ConnectForm, PasswordForm
 from broker.web.layout import App, legal
 from broker.web.phrases import phrases_for
 from broker.web.translations import _, asked_locale
-from broker.web.words import known_code
+from broker.web.words import known_code, words_for
 
 log = logging.getLogger(__name__)
 
@@ -89,16 +89,26 @@ def form(
     }
     if isinstance(provider, PasswordProvider):
         facts = _facts(attempt, provider) if notice else None
-        common |= {"form": form or password_form(slug), "diagnosis": diagnosis}
+        common |= {"form": form or password_form(attempt, slug), "diagnosis": diagnosis}
         return pages.password(app, problem=notice, facts=facts, **common)
     shown = form or ConnectForm(with_terms=has_terms())
     client_id = {"client_id": _client_id(provider)}
     return pages.link(app, form=shown, notice=notice, facts=client_id, **common)
 
 
-def password_form(slug: str) -> PasswordForm:
-    """Make the form of a provider whose login is typed, filled in with what was sent."""
-    return FORMS[slug](with_terms=has_terms())
+def password_form(attempt: Attempt, slug: str) -> PasswordForm:
+    """Make the form of a provider whose login is typed, filled in with what was sent.
+
+    On a page that is only looked at, with what was sent before in this attempt.
+    """
+    typed = typed_values.kept(current_runtime(), attempt, slug) if request.method == "GET" else {}
+    return FORMS[slug](data=typed, with_terms=has_terms())
+
+
+def keep_typed(attempt: Attempt, slug: str, form: PasswordForm) -> None:
+    """Keep what was sent, the password excepted."""
+    values = {name: form[name].data or "" for name in form.kept if not form[name].errors}
+    typed_values.keep(current_runtime(), attempt, slug, values)
 
 
 def failed(
@@ -117,9 +127,31 @@ def failed(
         "connect failed",
         extra={"attempt": attempt.id, "provider": provider.slug, "reason": code},
     )
+    if isinstance(error, HostUnconfirmed) and isinstance(typed, ConfirmableForm):
+        return _confirm(attempt, provider, typed, error.host)
     if typed is not None:
+        if isinstance(error, AddressRefused) and error.instead:
+            blamed = typed[words_for(code).field]
+            blamed.errors = [_("Write this instead: %(address)s") % {"address": error.instead}]
         return form(attempt, provider, form=typed, notice=code, diagnosis=diagnosis)
     return refused(attempt, provider, code)
+
+
+def _confirm(
+    attempt: Attempt, provider: Provider, typed: ConfirmableForm, host: str
+) -> ResponseReturnValue:
+    """Ask about a host that the search led to."""
+    show = url_for("connect.show", handle=attempt.handle, slug=provider.slug)
+    return pages.confirm(
+        as_app(attempt.application),
+        typed,
+        host,
+        provider_slug=provider.slug,
+        provider_label=provider.label,
+        action_url=show,
+        change_url=show,
+        legal=legal(),
+    )
 
 
 def refused(attempt: Attempt, provider: Provider, code: str) -> ResponseReturnValue:

@@ -163,7 +163,7 @@ def renew(_error: CSRFError) -> ResponseReturnValue:
         provider = _offered(attempt, places.get("slug", ""))
         if provider is not None:
             typed = isinstance(provider, PasswordProvider)
-            form = attempt_pages.password_form(provider.slug) if typed else None
+            form = attempt_pages.password_form(attempt, provider.slug) if typed else None
             notice = "form_renewed" if typed else "page_renewed"
             return attempt_pages.form(attempt, provider, form=form, notice=notice)
     except AttemptOver as error:
@@ -181,8 +181,10 @@ def browser() -> str:
 
 def _prove_password(attempt: Attempt, provider: PasswordProvider) -> ResponseReturnValue:
     runtime = current_runtime()
-    form = attempt_pages.password_form(provider.slug)
-    if not form.validate_on_submit():
+    form = attempt_pages.password_form(attempt, provider.slug)
+    is_whole = form.validate_on_submit()
+    attempt_pages.keep_typed(attempt, provider.slug, form)
+    if not is_whole:
         return attempt_pages.form(attempt, provider, form=form)
     proved, diagnosis, error = connection_doctor.prove(
         runtime,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, EmailField, Field, PasswordField, StringField
+from wtforms import BooleanField, EmailField, Field, HiddenField, PasswordField, StringField
 from wtforms.validators import (
     DataRequired,
     InputRequired,
@@ -70,13 +70,43 @@ class ConnectForm(FlaskForm):  # type: ignore[misc]
 
 
 class PasswordForm(ConnectForm):
-    """A login to be typed. *template* shows its fields."""
+    """A login to be typed.
+
+    *template* shows its fields, *kept* names those that outlive a page, and *secret* the one
+    that never does.
+    """
 
     template: ClassVar[str]
+    kept: ClassVar[tuple[str, ...]]
+    secret: ClassVar[str]
 
     def login(self) -> Login:
         """Give what was typed; only after the form was found to be valid."""
         raise NotImplementedError
+
+
+class ConfirmableForm(PasswordForm):
+    """A login at a host that may turn out to be another than the one that was typed.
+
+    *confirmed* lists the hosts that the person said yes to, *confirmed_for* what was typed then:
+    with something else in those fields the question is open again.
+    """
+
+    confirmed = HiddenField(validators=[Length(max=LONGEST_ADDRESS)])
+    confirmed_for = HiddenField(validators=[Length(max=2 * LONGEST_ADDRESS)])
+
+    def confirmed_hosts(self) -> frozenset[str]:
+        """Give the hosts that were confirmed for what is typed now."""
+        agreed = self.confirmed_for.data == self._about()
+        return frozenset((self.confirmed.data or "").split()) if agreed else frozenset()
+
+    def confirm(self, host: str) -> None:
+        """Let the next submission of this form say yes to *host* as well."""
+        self.confirmed.data = " ".join(sorted({*self.confirmed_hosts(), host}))
+        self.confirmed_for.data = self._about()
+
+    def _about(self) -> str:
+        return " ".join(self[name].data or "" for name in self.kept)
 
 
 class _UnlessEmailAbove:
@@ -90,10 +120,12 @@ class _UnlessEmailAbove:
         raise ValidationError(N_("Type your user name."))
 
 
-class CalDavForm(PasswordForm):
+class CalDavForm(ConfirmableForm):
     """Where a calendar server is, and who the person is there."""
 
     template = "fields/caldav.html"
+    kept = ("url", "username")
+    secret = "password"  # noqa: S105 - the name of a field
 
     url = StringField(
         N_("Server address or e-mail address"),
@@ -125,7 +157,9 @@ class CalDavForm(PasswordForm):
 
     def login(self) -> Login:
         """Give what was typed; with an e-mail address alone, the user name is empty."""
-        return Login(self.url.data, self.username.data or "", self.password.data)
+        return Login(
+            self.url.data, self.username.data or "", self.password.data, self.confirmed_hosts()
+        )
 
 
 class AppleForm(PasswordForm):
@@ -136,6 +170,8 @@ class AppleForm(PasswordForm):
     """
 
     template = "fields/apple.html"
+    kept = ("email",)
+    secret = "app_code"  # noqa: S105 - the name of a field
 
     email = EmailField(
         N_("E-mail address of your Apple Account"),

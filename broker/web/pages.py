@@ -15,13 +15,23 @@ from flask_wtf import FlaskForm
 
 from broker.services.connection_doctor import Diagnosis
 from broker.web import doctor
-from broker.web.forms import VISIBLE_FIELDS, CancelForm, PasswordForm
+from broker.web.forms import VISIBLE_FIELDS, CancelForm, ConfirmableForm, PasswordForm
 from broker.web.layout import App, Legal, page, plain, safe
 from broker.web.phrases import FACT_LABELS, Press, Words, phrases_for
 from broker.web.translations import _, with_locale
 from broker.web.words import known_code, words_for
 
-__all__ = ["App", "Choice", "Legal", "chooser", "link", "password", "problem", "reconnected"]
+__all__ = [
+    "App",
+    "Choice",
+    "Legal",
+    "chooser",
+    "confirm",
+    "link",
+    "password",
+    "problem",
+    "reconnected",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +125,43 @@ def password(
         relink_for=relink_for,
         facts=facts,
         diagnosis=diagnosis,
+    )
+
+
+def confirm(
+    app: App,
+    form: ConfirmableForm,
+    host: str,
+    *,
+    provider_slug: str,
+    provider_label: str,
+    action_url: str,
+    change_url: str,
+    legal: Legal,
+) -> ResponseReturnValue:
+    """Ask whether the password may go to *host*, which is not the one that was typed.
+
+    What was typed is carried along, the password excepted.
+    """
+    form.confirm(host)
+    carried = [form[name] for name in (*form.kept, "confirmed", "confirmed_for")]
+    if "agree" in form:
+        carried.append(form.agree)
+    words = words_for("host_unconfirmed")
+    return page(
+        "confirm.html",
+        title=_(words.title),
+        app=app,
+        legal=legal,
+        words=words,
+        host=host,
+        form=form,
+        field=form[form.secret],
+        carried=carried,
+        label=provider_label,
+        phrases=phrases_for(provider_slug),
+        action_url=with_locale(action_url),
+        change_url=with_locale(change_url),
     )
 
 

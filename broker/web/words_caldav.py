@@ -28,10 +28,26 @@ CALDAV = {
         Press.RETRY,
         field="url",
     ),
+    "address_scheme": Words(
+        N_("We connect to servers over https only"),
+        N_("This address begins with something else, so we sent nothing."),
+        N_("Write it so that it begins with https://. It mostly works that way."),
+        N_("Correct the address"),
+        Press.RETRY,
+        field="url",
+    ),
+    "address_with_login": Words(
+        N_("There is a user name inside this address"),
+        N_("It stands before the @ sign, where others could read it. We sent nothing."),
+        N_("Write the address without it. The name has a field of its own, as has the password."),
+        N_("Correct the address"),
+        Press.RETRY,
+        field="url",
+    ),
     "address_not_https": Words(
         N_("This address is not protected"),
-        N_("It begins with http://, and your password could be read on the way."),
-        N_("Try the same address with https:// in front."),
+        N_("It begins with http://, and your password could be read on the way. We sent nothing."),
+        N_("Write the same address with https:// in front. Most servers answer to both."),
         N_("Correct the address"),
         Press.RETRY,
         field="url",
@@ -105,6 +121,18 @@ CALDAV = {
         Press.RETRY,
         field="url",
         for_it=True,
+    ),
+    "host_unconfirmed": Words(
+        N_("Is this your calendar's server?"),
+        N_("The address that you typed leads on to a server with another name:"),
+        N_(
+            "We have not sent your password there. If you know the name, perhaps from your"
+            " provider's help pages, go on. If it surprises you, ask the people who run your"
+            " calendar first."
+        ),
+        N_("Yes, sign in at this server"),
+        Press.RETRY,
+        field="password",
     ),
     "redirect_refused": Words(
         N_("The server sends us somewhere else"),

@@ -140,6 +140,27 @@ def rejected(problem: str, failed: StepName | None = None) -> ResponseReturnValu
     return password(form, problem, failed=failed)
 
 
+def confirm() -> ResponseReturnValue:
+    form = typed(url="ada@university.example", username="ada", password=PASSWORD, agree="y")
+    return pages.confirm(
+        ACME,
+        form,
+        "calendars.dav-hosting.example",
+        provider_slug="caldav",
+        provider_label="CalDAV",
+        action_url="/form",
+        change_url="/scene/password",
+        legal=LEGAL,
+    )
+
+
+def instead() -> ResponseReturnValue:
+    """Show an address that comes back as it should have been written."""
+    form = typed(url="http://dav.example/ada/", username="ada", password=PASSWORD, agree="y")
+    form.url.errors = ["Write this instead: https://dav.example/ada/"]
+    return password(form, "address_not_https", failed=StepName.ADDRESS)
+
+
 def apple_rejected(problem: str, failed: StepName) -> ResponseReturnValue:
     form = apple_typed(email="ada@icloud.com", app_code=PASSWORD, agree="y")
     return password(form, problem, slug="apple", failed=failed)
@@ -181,6 +202,8 @@ SCENES: dict[str, Callable[[], ResponseReturnValue]] = {
     ),
     "password-rejected": lambda: rejected("login_rejected"),
     "password-address": lambda: rejected("address_unreachable"),
+    "password-instead": instead,
+    "password-confirm": confirm,
     "password-renew": lambda: password(relink_for="ada@example.com"),
     **{
         f"password-failed-{step}": partial(rejected, reason, step)

@@ -17,7 +17,13 @@ from werkzeug.wrappers import Response
 from broker.addresses import AddressPolicy
 from broker.clock import FixedClock
 from broker.domain import Login
-from broker.errors import AddressRefused, BrokerError, LoginRejected, ProviderUnavailable, UserError
+from broker.errors import (
+    AddressRefused,
+    HostUnconfirmed,
+    LoginRejected,
+    ProviderUnavailable,
+    UserError,
+)
 from broker.http import Http
 from broker.providers._caldav_address import read_typed
 from broker.providers._caldav_dns import Dns, Srv, offers_plain, secure_addresses
@@ -30,6 +36,7 @@ from tests.providers.radicale_remote import RadicaleRemote
 from tests.wsgi_adapter import WsgiAdapter
 
 MAIL = "ada@mail.example"
+NONE: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -75,13 +82,22 @@ class World:
         http = Http(FixedClock(NOW), mounts={"https://": self.net, "http://": self.net})
         self.provider = CalDav(http, http.clock, self.zone)
 
-    def find(self, typed: str, username: str = USER) -> str:
+    def find(
+        self, typed: str, username: str = USER, confirmed: frozenset[str] = frozenset()
+    ) -> str:
         """Verify; gives the home's address."""
-        return self.provider.verify(Login(typed, username, PASSWORD))[0].url
+        return self.provider.verify(Login(typed, username, PASSWORD, confirmed))[0].url
 
     def at(self, host: str, make: Any) -> None:
         """Let one host answer badly."""
         self.faulty.add(make, applies=lambda e: e["HTTP_HOST"] == host)
+
+    def redirect(self, place: str, target: str, status: int = 301) -> None:
+        """Let one place, given as host and path, redirect, whatever else its host does."""
+        make = faults.status(status, Location=target)
+        fault = self.faulty.add(make, applies=lambda e: e["HTTP_HOST"] + e["PATH_INFO"] == place)
+        self.faulty.faults.remove(fault)
+        self.faulty.faults.insert(0, fault)
 
 
 def secure(*hosts: str, port: int = 443) -> Zone:
@@ -94,13 +110,13 @@ class TestMailAddress:
     """The domain's own DNS says where to go."""
 
     def test_srv_names_the_server(self, tmp_path: Path) -> None:
-        world = World(tmp_path, "dav.host.example", zone=secure("dav.host.example"))
+        world = World(tmp_path, "dav.mail.example", zone=secure("dav.mail.example"))
 
-        assert "https://dav.host.example/ada/" == world.find(MAIL)
-        assert {"dav.host.example"} == set(world.net.tried)
+        assert "https://dav.mail.example/ada/" == world.find(MAIL)
+        assert {"dav.mail.example"} == set(world.net.tried)
 
     def test_mail_address_is_the_user_name_when_none_is_typed(self, tmp_path: Path) -> None:
-        world = World(tmp_path, "dav.host.example", zone=secure("dav.host.example"))
+        world = World(tmp_path, "dav.mail.example", zone=secure("dav.mail.example"))
         seen: list[str] = []
         world.faulty.add(
             faults.status(401), applies=lambda e: not seen.append(e["HTTP_AUTHORIZATION"])
@@ -113,27 +129,32 @@ class TestMailAddress:
         assert [expected] == seen
 
     def test_txt_names_the_path(self, tmp_path: Path) -> None:
-        zone = secure("dav.host.example", port=8443)
+        zone = secure("dav.mail.example", port=8443)
         zone.txt = {"_caldavs._tcp.mail.example": ["v=1", "path=/ada/"]}
-        world = World(tmp_path, "dav.host.example:8443", zone=zone)
+        world = World(tmp_path, "dav.mail.example:8443", zone=zone)
 
-        assert "https://dav.host.example:8443/ada/" == world.find(MAIL)
+        assert "https://dav.mail.example:8443/ada/" == world.find(MAIL)
         assert world.net.calls[0][1].endswith(":8443/ada/")
 
     def test_next_server_when_one_is_down(self, tmp_path: Path) -> None:
-        world = World(tmp_path, "b.example", zone=secure("a.example", "b.example"))
+        world = World(tmp_path, "b.mail.example", zone=secure("a.mail.example", "b.mail.example"))
 
-        assert "https://b.example/ada/" == world.find(MAIL)
-        assert ["a.example", "b.example"] == list(dict.fromkeys(world.net.tried))
+        assert "https://b.mail.example/ada/" == world.find(MAIL)
+        assert ["a.mail.example", "b.mail.example"] == list(dict.fromkeys(world.net.tried))
 
     def test_no_next_server_after_a_refusal(self, tmp_path: Path) -> None:
-        world = World(tmp_path, "a.example", "b.example", zone=secure("a.example", "b.example"))
-        world.at("a.example", faults.status(401))
+        world = World(
+            tmp_path,
+            "a.mail.example",
+            "b.mail.example",
+            zone=secure("a.mail.example", "b.mail.example"),
+        )
+        world.at("a.mail.example", faults.status(401))
 
         with pytest.raises(LoginRejected):
             world.find(MAIL)
 
-        assert ["a.example"] == world.net.tried
+        assert ["a.mail.example"] == world.net.tried
 
     def test_domain_itself_without_records(self, tmp_path: Path) -> None:
         world = World(tmp_path, "mail.example")
@@ -147,7 +168,7 @@ class TestMailAddress:
         assert [] == world.zone.asked
 
     def test_plain_server_gets_no_password(self, tmp_path: Path) -> None:
-        zone = Zone({"_caldav._tcp.mail.example": [Srv(0, 0, "dav.host.example", 80)]})
+        zone = Zone({"_caldav._tcp.mail.example": [Srv(0, 0, "dav.mail.example", 80)]})
         world = World(tmp_path, zone=zone)
 
         with pytest.raises(UserError) as raised:
@@ -163,10 +184,10 @@ class TestMailAddress:
     def test_server_that_dns_points_inside_is_refused(self, tmp_path: Path) -> None:
         world = World(tmp_path, zone=secure("metadata.google.internal"))
 
-        with pytest.raises(BrokerError):
-            world.find(MAIL)
+        with pytest.raises(AddressRefused, match="address_private"):
+            world.find(MAIL, confirmed=frozenset({"metadata.google.internal"}))
 
-        assert "metadata.google.internal" not in world.net.tried
+        assert [] == world.net.tried
 
 
 class TestHost:
@@ -186,9 +207,10 @@ class TestHost:
         assert "https://dav.mail.example/ada/" == world.find("mail.example")
 
     def test_home_page_that_redirects_elsewhere(self, tmp_path: Path) -> None:
-        """Only DNS of the typed name may lead to another host, not a redirect."""
+        """It may be to a login page, so nobody is asked about it."""
         world = World(tmp_path, "mail.example", "evil.example")
-        world.at("mail.example", faults.status(302, Location="https://evil.example/"))
+        world.at("mail.example", faults.status(404))
+        world.redirect("mail.example/", "https://evil.example/")
 
         with pytest.raises(AddressRefused) as raised:
             world.find("mail.example")
@@ -320,6 +342,180 @@ class TestHost:
         assert {"dav.example"} == set(world.net.tried)
 
 
+class TestConfirmation:
+    """Another host gets the password only when the person has said yes to it."""
+
+    def asked_about(self, world: World, typed: str, confirmed: frozenset[str] = NONE) -> str:
+        with pytest.raises(HostUnconfirmed) as raised:
+            world.find(typed, confirmed=confirmed)
+        return raised.value.host
+
+    def test_dns_that_leads_to_another_domain(self, tmp_path: Path) -> None:
+        world = World(tmp_path, "dav.host.example", "mail.example", zone=secure("dav.host.example"))
+
+        assert "dav.host.example" == self.asked_about(world, MAIL)
+        assert [] == world.net.tried
+        confirmed = frozenset({"dav.host.example"})
+        assert "https://dav.host.example/ada/" == world.find(MAIL, confirmed=confirmed)
+        assert {"dav.host.example"} == set(world.net.tried)
+
+    def test_dns_that_leads_to_a_known_service(self, tmp_path: Path) -> None:
+        world = World(tmp_path, "posteo.de:8443", zone=secure("posteo.de", port=8443))
+
+        assert "https://posteo.de:8443/ada/" == world.find(MAIL)
+
+    @pytest.mark.parametrize("host", ["evil-posteo.de", "posteo.de.evil.example", "xmail.example"])
+    def test_look_alikes_are_asked_about(self, tmp_path: Path, host: str) -> None:
+        world = World(tmp_path, host, zone=secure(host))
+
+        assert host == self.asked_about(world, MAIL)
+        assert [] == world.net.tried
+
+    @pytest.mark.parametrize("typed", ["mail.example", "https://mail.example/", MAIL])
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    def test_well_known_redirect(self, tmp_path: Path, typed: str, status: int) -> None:
+        world = World(tmp_path, "mail.example", "cloud.example")
+        world.at("mail.example", faults.status(404))
+        world.redirect("mail.example/.well-known/caldav", "https://cloud.example/", status)
+
+        assert "cloud.example" == self.asked_about(world, typed)
+        assert "cloud.example" not in world.net.tried
+        found = world.find(typed, confirmed=frozenset({"cloud.example"}))
+        assert "https://cloud.example/ada/" == found
+
+    def test_below_the_typed_host_needs_no_question(self, tmp_path: Path) -> None:
+        world = World(tmp_path, "mail.example", "dav.mail.example")
+        world.at("mail.example", faults.status(404))
+        world.redirect("mail.example/.well-known/caldav", "https://dav.mail.example/")
+
+        assert "https://dav.mail.example/ada/" == world.find("mail.example")
+
+    def test_own_calendars_come_before_any_redirect(self, tmp_path: Path) -> None:
+        world = World(tmp_path, "mail.example", "cloud.example")
+        world.redirect("mail.example/.well-known/caldav", "https://cloud.example/")
+
+        assert "https://mail.example/ada/" == world.find("mail.example")
+
+    def test_address_with_a_path_that_moved(self, tmp_path: Path) -> None:
+        world = World(tmp_path, "old.example", "new.example")
+        world.at("old.example", faults.status(404))
+        world.redirect("old.example/dav/ada/", "https://new.example/ada/")
+
+        assert "new.example" == self.asked_about(world, "https://old.example/dav/ada/")
+
+    def test_each_further_host_is_a_further_question(self, tmp_path: Path) -> None:
+        world = World(tmp_path, "mail.example", "a.example", "b.example")
+        for host, other in (("mail.example", "a.example"), ("a.example", "b.example")):
+            world.at(host, faults.status(404))
+            world.redirect(f"{host}/.well-known/caldav", f"https://{other}/")
+
+        assert "a.example" == self.asked_about(world, MAIL)
+        assert "b.example" == self.asked_about(world, MAIL, frozenset({"a.example"}))
+        assert "b.example" not in world.net.tried
+
+    def test_another_port_is_another_place(self, tmp_path: Path) -> None:
+        world = World(tmp_path, "mail.example", "mail.example:8443")
+        world.at("mail.example", faults.status(404))
+        world.redirect("mail.example/.well-known/caldav", "https://mail.example:8443/")
+
+        assert "mail.example:8443" == self.asked_about(world, "mail.example")
+        found = world.find("mail.example", confirmed=frozenset({"mail.example:8443"}))
+        assert "https://mail.example:8443/ada/" == found
+
+    @pytest.mark.parametrize(
+        "target",
+        [
+            "http://cloud.example/",
+            "https://ada@cloud.example/",
+            "https://10.0.0.1/",
+            "https://2130706433/",
+            "https://[::1]/",
+            "https://cloud.example:22/",
+            "https://metadata.google.internal/",
+            "https://cloud/",
+            "https://cloud.example\\@mail.example/",
+            "gopher://cloud.example/",
+        ],
+    )
+    def test_where_nobody_is_led_is_not_asked_about(self, tmp_path: Path, target: str) -> None:
+        world = World(tmp_path, "mail.example", "cloud.example")
+        world.at("mail.example", faults.status(404))
+        world.redirect("mail.example/.well-known/caldav", target)
+
+        with pytest.raises(AddressRefused):
+            world.find("mail.example")
+
+        assert {"mail.example"} == set(world.net.tried)
+
+    def test_letters_of_another_script_show(self, tmp_path: Path) -> None:
+        world = World(tmp_path, "mail.example")
+        world.at("mail.example", faults.status(404))
+        world.redirect("mail.example/.well-known/caldav", "https://p\u043esteo.de/")
+
+        assert self.asked_about(world, "mail.example").startswith("xn--")
+
+    def test_services_with_another_way_are_not_asked_about(self, tmp_path: Path) -> None:
+        world = World(tmp_path, "mail.example")
+        world.at("mail.example", faults.status(404))
+        world.redirect("mail.example/.well-known/caldav", "https://caldav.icloud.com/")
+
+        with pytest.raises(UserError, match="use_icloud"):
+            world.find("mail.example")
+
+    def test_circles_end(self, tmp_path: Path) -> None:
+        world = World(tmp_path, "mail.example", "a.example")
+        for host, other in (("mail.example", "a.example"), ("a.example", "mail.example")):
+            world.at(host, faults.status(404))
+            world.redirect(f"{host}/.well-known/caldav", f"https://{other}/")
+
+        with pytest.raises(ProviderUnavailable, match="redirect loop"):
+            world.find("mail.example", confirmed=frozenset({"a.example"}))
+
+    def test_refusal_there_is_the_only_one(self, tmp_path: Path) -> None:
+        world = World(tmp_path, "mail.example", "cloud.example")
+        world.at("mail.example", faults.status(404))
+        world.redirect("mail.example/.well-known/caldav", "https://cloud.example/")
+        world.at("cloud.example", faults.status(401))
+
+        with pytest.raises(LoginRejected):
+            world.find("mail.example", confirmed=frozenset({"cloud.example"}))
+
+        assert 1 == world.net.tried.count("cloud.example")
+
+
+class TestWhatToWriteInstead:
+    """An address that will not do comes back as it should have been written."""
+
+    @pytest.mark.parametrize(
+        ("typed", "code", "instead"),
+        [
+            ("http://dav.example", "address_not_https", "https://dav.example/"),
+            ("HTTP://dav.example:80/x/", "address_not_https", "https://dav.example/x/"),
+            ("http://dav.example:8443/", "address_not_https", "https://dav.example:8443/"),
+            ("caldav://dav.example/ada/", "address_scheme", "https://dav.example/ada/"),
+            ("webcal://ada:hunter2@dav.example/", "address_scheme", "https://dav.example/"),
+            ("https://ada:hunter2@dav.example/x?k=hunter2", "address_with_login", "https://dav.example/x"),
+            ("ada:hunter2@dav.example/x", "address_with_login", "https://dav.example/x"),
+            ("ada:hunter2@dav.example", "address_with_login", "dav.example"),
+            ("https://ada@[2606:4700::1]:8443/", "address_with_login", "https://[2606:4700::1]:8443/"),
+        ],
+    )  # fmt: skip
+    def test_it_is_told(self, tmp_path: Path, typed: str, code: str, instead: str) -> None:
+        world = World(tmp_path, "dav.example")
+
+        with pytest.raises(AddressRefused) as raised:
+            world.find(typed)
+
+        assert (code, instead) == (raised.value.code, raised.value.instead)
+        assert "hunter2" not in repr(raised.value) + str(raised.value)
+        assert [] == world.net.tried
+
+    def test_what_it_says_can_be_typed(self, tmp_path: Path) -> None:
+        world = World(tmp_path, "dav.example")
+
+        assert "https://dav.example/ada/" == world.find("https://dav.example/")
+
+
 class TestOtherWays:
     """Services that are connected another way get nothing."""
 
@@ -441,7 +637,8 @@ def test_whatever_is_typed_is_read_or_refused(text: str) -> None:
     try:
         typed = read_typed(text)
     except AddressRefused as error:
-        assert "address_malformed" == error.code
+        assert error.code in {"address_malformed", "address_scheme", "address_with_login"}
+        assert not error.instead or read_typed(error.instead)
         return
     assert typed.url or typed.email
     assert not typed.email or typed.domain

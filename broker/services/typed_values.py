@@ -1,0 +1,56 @@
+"""What a person typed on a connect page, kept sealed for as long as their attempt lives.
+
+Somebody who fetches a password from another tab may find this one reloaded: the address must
+still be there. Secrets are never given to this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from sqlalchemy import or_, select, update
+
+from broker.models import ConnectAttempt, reading, transaction
+from broker.models.base import table_of
+from broker.services.attempts import Attempt
+from broker.services.runtime import Runtime
+
+_ATTEMPTS = table_of(ConnectAttempt)
+
+
+class _Typed(msgspec.Struct, frozen=True):
+    """What is sealed in the place of a flow, which typed logins have none of."""
+
+    typed: dict[str, str]
+
+
+def keep(runtime: Runtime, attempt: Attempt, slug: str, values: Mapping[str, str]) -> None:
+    """Keep what was typed for the provider *slug*; a flow under way at another one goes first."""
+    table = _ATTEMPTS.c
+    plain = msgspec.json.encode(_Typed(dict(values)))
+    with transaction() as session:
+        session.execute(
+            update(_ATTEMPTS)
+            .where(
+                table.id == attempt.id,
+                table.finished_at.is_(None),
+                or_(table.wrapped_flow.is_(None), table.provider == slug),
+            )
+            .values(provider=slug, wrapped_flow=runtime.vault.wrap(plain, _place(attempt)))
+        )
+
+
+def kept(runtime: Runtime, attempt: Attempt, slug: str) -> dict[str, str]:
+    """Give what was typed for the provider *slug* in this attempt, by field; empty when nothing."""
+    query = select(_ATTEMPTS.c.wrapped_flow).where(
+        _ATTEMPTS.c.id == attempt.id, _ATTEMPTS.c.provider == slug
+    )
+    wrapped = reading().scalar(query)
+    if wrapped is None:
+        return {}
+    return msgspec.json.decode(runtime.vault.unwrap(wrapped, _place(attempt)), type=_Typed).typed
+
+
+def _place(attempt: Attempt) -> str:
+    return f"connect_attempts:{attempt.id}:flow"
