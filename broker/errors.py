@@ -217,6 +217,12 @@ class ConfigurationRefused(ProviderError):
     reason = "configuration_refused"
 
 
+class ProviderMissing(ProviderError):
+    """This deployment no longer has the settings of a provider that it has connections to."""
+
+    reason = "provider_not_configured"
+
+
 class MassDelete(BrokerError):
     """A pass would remove *removed* of *held* events without having asked twice."""
 

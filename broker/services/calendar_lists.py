@@ -157,6 +157,6 @@ def _start(
     wanted = [tasks.want(session, Kind.SYNC_CALENDAR, calendar_id, now, now)]
     tomorrow = now + timedelta(days=1) * jitter(0.1)
     tasks.want(session, Kind.ROLL_WINDOW, calendar_id, now, tomorrow)
-    if isinstance(runtime.providers[connection.provider], PushProvider):
+    if isinstance(runtime.provider(connection.provider), PushProvider):
         wanted.append(tasks.want(session, Kind.SUBSCRIBE, calendar_id, now, now))
     return wanted

@@ -61,10 +61,10 @@ def client(
     """Give a client with a credential that is good now, and the credential's version.
 
     Raises AuthorizationLost when the connection is gone or the provider refuses the refresh,
-    and what `OAuthProvider.refresh` raises.
+    ProviderMissing, and what `OAuthProvider.refresh` raises.
     """
     connection, credential = fresh(runtime, connection_id, stale=stale)
-    return runtime.providers[connection.provider].client(credential), connection.credential_version
+    return runtime.provider(connection.provider).client(credential), connection.credential_version
 
 
 def fresh(
@@ -81,11 +81,12 @@ def fresh(
         connection, credential = _read(runtime, connection_id)
         if not _needs_refresh(runtime, connection, credential, stale):
             return connection, credential
+        provider = cast(OAuthProvider, runtime.provider(connection.provider))
         now = runtime.clock.now()
         is_free = connection.refresh_until is None or connection.refresh_until <= now
         if is_free and _begin_refresh(connection, now):
             try:
-                _refresh(runtime, connection, cast(OAuthCredential, credential))
+                _refresh(runtime, provider, connection, cast(OAuthCredential, credential))
             except AuthorizationLost as error:
                 error.credential_version = connection.credential_version
                 # The person may have connected again while the old token was being refused.
@@ -140,8 +141,9 @@ def _begin_refresh(connection: Connection, now: datetime) -> bool:
         return bool(changed(session, take))
 
 
-def _refresh(runtime: Runtime, connection: Connection, old: OAuthCredential) -> None:
-    provider = cast(OAuthProvider, runtime.providers[connection.provider])
+def _refresh(
+    runtime: Runtime, provider: OAuthProvider, connection: Connection, old: OAuthCredential
+) -> None:
     connection_id, held = connection.id, connection.credential_version
     key = connections.data_key(runtime.vault, connection)
     values: dict[str, object] = {"refresh_until": None}

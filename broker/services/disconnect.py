@@ -98,8 +98,7 @@ def _end(runtime: Runtime, session: Session, connection: Connection) -> list[str
     """Shred a connection, and give its credential back unless another needs the same grant."""
     now = runtime.clock.now()
     wanted: list[str] = []
-    provider = runtime.providers.get(connection.provider)
-    if isinstance(provider, OAuthProvider) and not _grant_is_shared(session, connection):
+    if not _grant_is_shared(session, connection):
         secret = connections.credential(runtime.vault, connection)
         if isinstance(secret, OAuthCredential):
             revocation_id = new_id("rev")
@@ -186,7 +185,7 @@ def revoke_credential(runtime: Runtime, lease: Lease) -> None:
         place = f"revocations:{revocation.id}:credential"
         plain = runtime.vault.unwrap(revocation.wrapped_credential, place)
         secret = connections.decode_credential(plain)
-        provider = runtime.providers.get(revocation.provider)
+        provider = runtime.provider(revocation.provider)
         if isinstance(provider, OAuthProvider) and isinstance(secret, OAuthCredential):
             provider.revoke(secret)
     forget_revocation(runtime, lease)

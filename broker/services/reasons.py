@@ -35,6 +35,10 @@ SENTENCES: Mapping[str, str] = {
         "The calendar service refuses this installation. Its operator has to check the "
         "settings; the person need not do anything."
     ),
+    "provider_not_configured": (
+        "This installation is not set up for the calendar service at the moment. Its operator "
+        "has to mend that; the person need not do anything."
+    ),
     "held_back": (
         "Unusually many events would disappear at once. We ask the calendar service again "
         "before we believe it."

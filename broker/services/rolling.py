@@ -55,7 +55,8 @@ def _end_roll(
             session.execute(own.values(reason=func.coalesce(_CALENDARS.c.reason, SERIES_WAITING)))
             tasks.finish(session, lease, now + GO_ON)
             return
-        bound = runtime.providers[connection.provider].window_bound
+        provider = runtime.providers.get(connection.provider)
+        bound = provider is not None and provider.window_bound
         read_at = calendar.full_read_at
         values: dict[str, object] = {"rolled_to": copy.window.end}
         if bound or read_at is None or now - read_at > REREAD_EVERY:

@@ -11,6 +11,7 @@ from redis import Redis
 
 from broker.clock import Clock
 from broker.crypto import Vault
+from broker.errors import ProviderMissing
 from broker.http import Http
 from broker.oauth_server.server import OAuthServer
 from broker.providers.base import Provider
@@ -36,6 +37,13 @@ class Runtime:
     limits: Limits
     providers: Mapping[str, Provider]
     oauth: OAuthServer
+
+    def provider(self, slug: str) -> Provider:
+        """Give the provider of a connection. Raises ProviderMissing when it is not configured."""
+        found = self.providers.get(slug)
+        if found is None:
+            raise ProviderMissing(slug, "settings")
+        return found
 
 
 def current_runtime() -> Runtime:

@@ -85,19 +85,11 @@ class _Subject:
 
 def _subject(runtime: Runtime, lease: Lease) -> _Subject | None:
     """Find the calendar of a task; None when it is gone or can have no push."""
-    row = (
-        reading()
-        .execute(
-            select(Calendar, Connection)
-            .join(Connection, Connection.id == Calendar.connection_id)
-            .where(Calendar.id == lease.subject_id)
-        )
-        .one_or_none()
-    )
-    if row is None or row[0].deleted_at or row[0].push_refused or not _reachable(runtime):
+    found = connections.of_calendar(lease.subject_id)
+    if found is None or found[0].deleted_at or found[0].push_refused or not _reachable(runtime):
         return None
-    calendar, connection = row
-    provider = runtime.providers.get(connection.provider)
+    calendar, connection = found
+    provider = runtime.provider(connection.provider)
     if not isinstance(provider, PushProvider):
         return None
     key = connections.data_key(runtime.vault, connection)
@@ -158,20 +150,11 @@ def _forget(runtime: Runtime, lease: Lease, subscription_id: str) -> None:
 
 def unsubscribe(runtime: Runtime, lease: Lease) -> None:
     """Close a subscription at the provider and forget it; one that cannot be closed just dies."""
-    row = (
-        reading()
-        .execute(
-            select(Subscription, Connection)
-            .join(Calendar, Calendar.id == Subscription.calendar_id)
-            .join(Connection, Connection.id == Calendar.connection_id)
-            .where(Subscription.id == lease.subject_id)
-        )
-        .one_or_none()
-    )
-    if row is not None and row[0].sealed_resource_id is not None:
-        subscription, connection = row
+    found = _find(lease.subject_id)
+    if found is not None and found[0].sealed_resource_id is not None:
+        subscription, connection = found
         resource_id = _resource_id(runtime, subscription, connection)
-        provider = runtime.providers[connection.provider]
+        provider = runtime.provider(connection.provider)
 
         def close(client: CalendarClient) -> None:
             if isinstance(provider, PushProvider):
@@ -185,9 +168,7 @@ def unsubscribe(runtime: Runtime, lease: Lease) -> None:
             log.info("subscription left to expire", extra={"subscription": lease.subject_id})
     with transaction() as session:
         tasks.hold(session, lease, runtime.clock.now())
-        found = session.get(Subscription, lease.subject_id)
-        if found is not None:
-            session.delete(found)
+        session.execute(delete(Subscription).where(Subscription.id == lease.subject_id))
         tasks.finish(session, lease, None)
 
 
@@ -202,17 +183,8 @@ def receive(
     if not isinstance(provider, PushProvider):
         raise NotFound(slug)
     message = provider.read_notification(subscription_id, headers, body)
-    found = (
-        reading()
-        .execute(
-            select(Subscription, Connection)
-            .join(Calendar, Calendar.id == Subscription.calendar_id)
-            .join(Connection, Connection.id == Calendar.connection_id)
-            .where(Subscription.id == subscription_id, Connection.provider == slug)
-        )
-        .one_or_none()
-    )
-    if message is None or found is None:
+    found = _find(subscription_id)
+    if message is None or found is None or found[1].provider != slug:
         raise NotFound("subscription")
     subscription, connection = found
     digest = runtime.vault.digest("subscription", subscription_id, message.secret)
@@ -228,6 +200,17 @@ def receive(
     with transaction() as session:
         task_id = tasks.want(session, Kind.SYNC_CALENDAR, subscription.calendar_id, now, now)
     runtime.queue.announce([task_id])
+
+
+def _find(subscription_id: str) -> tuple[Subscription, Connection] | None:
+    query = (
+        select(Subscription, Connection)
+        .join(Calendar, Calendar.id == Subscription.calendar_id)
+        .join(Connection, Connection.id == Calendar.connection_id)
+        .where(Subscription.id == subscription_id)
+    )
+    row = reading().execute(query).one_or_none()
+    return (row[0], row[1]) if row is not None else None
 
 
 def _resource_id(runtime: Runtime, subscription: Subscription, connection: Connection) -> str:

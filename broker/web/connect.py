@@ -77,6 +77,8 @@ def choose(handle: str) -> ResponseReturnValue:
     attempt = _attempt(handle)
     if attempt.profile_id is not None:
         slug = attempts.relink_target(attempt.profile_id).provider
+        if _offered(attempt, slug) is None:
+            return pages.problem("provider_misconfigured", legal=legal())
         return redirect(url_for("connect.show", handle=handle, slug=slug), 303)
     return attempt_pages.chooser(attempt)
 
