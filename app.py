@@ -62,6 +62,7 @@ def create_app(
     )
     runtime = _runtime(settings, clock or SystemClock(), http, redis, queue)
     app.extensions["calbroker"] = runtime
+    app.url_map.converters["default"] = frame.Name
     # A redirect would cost some clients their body or their Authorization header.
     app.url_map.merge_slashes = False
     models.install(app)
