@@ -193,7 +193,7 @@ class Http:
             location = answer.headers.get("Location", "")
             if answer.status not in REDIRECT_STATUSES or not call.redirects or not location:
                 return answer
-            target = urljoin(url, location)
+            target = _joined(url, location)
             hops += 1
             if hops > call.redirects:
                 raise ProviderUnavailable(
@@ -265,6 +265,13 @@ class Http:
         if self.trace is not None:
             scheme, host = _place(call.url)
             self.trace.append(Step(call.operation, host, outcome, spent_ms, scheme != "http"))
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise AddressRefused("redirect_refused") from error
 
 
 def _channel(response: requests.Response) -> Channel | None:

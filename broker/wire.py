@@ -241,7 +241,7 @@ def make_session(
 
     It has no cookies, and no proxies or passwords of the environment.
     """
-    session = requests.Session()
+    session = _Session()
     session.trust_env = False
     session.cookies.set_policy(_NoCookies())
     if proxy_url:
@@ -251,6 +251,13 @@ def make_session(
     for prefix, mounted in (mounts or {}).items():
         session.mount(prefix, mounted)
     return session
+
+
+class _Session(requests.Session):
+    """Looks at no redirect: requests would parse it and read its body whole, wanted or not."""
+
+    def get_redirect_target(self, resp: object) -> None:
+        return None
 
 
 class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignore[name-defined,misc]

@@ -22,7 +22,7 @@ from broker.errors import (
 from broker.http import DEADLINE, REDIRECT_STATUSES, Answer
 from broker.providers._caldav import Dav, Gathering, path_of_url, propfind
 from broker.providers._caldav_search import mail_addresses
-from broker.providers._multistatus import CALDAV, DAV, Resource, path_of
+from broker.providers._multistatus import CALDAV, DAV, Resource, UnreadableXml, path_of
 from broker.settings import AppleSettings
 
 MAX_REDIRECTS = 5
@@ -99,7 +99,7 @@ class AppleDav(Dav):
             location = answer.headers.get("Location", "")
             if answer.status not in REDIRECT_STATUSES or not location:
                 return answer
-            url = self._trusted(urljoin(answer.url, location))
+            url = _trusted(self, answer.url, location)
             self._go_to(f"{origin_of(url)}{path_of_url(self.credential.url)}")
             path = path_of_url(url)
         raise ProviderUnavailable(
@@ -124,11 +124,6 @@ class AppleDav(Dav):
         if home.url is not None:
             self._go_to(home.url)
         return self.credential.url != before
-
-    def _trusted(self, url: str) -> str:
-        if not self.settings.trusts(url):
-            raise AddressRefused("redirect_refused")
-        return url
 
     def _go_to(self, url: str) -> None:
         self.credential = replace(self.credential, url=url)
@@ -161,7 +156,10 @@ def find_home(dav: AppleDav) -> AppleHome:
         if found.has(f"{DAV}current-user-principal", f"{DAV}unauthenticated"):
             raise AuthorizationLost(dav.provider, "principal", 207)
         raise ProtocolError(dav.provider, "principal", 207, detail="no principal")
-    principal = path_of(principals[0], found.href)
+    try:
+        principal = path_of(principals[0], found.href)
+    except UnreadableXml as error:
+        raise ProtocolError(dav.provider, "principal", 207, detail=str(error)) from error
     found = _one(asking, "home", principal, _HOME)
     homes = found.hrefs(f"{CALDAV}calendar-home-set")
     return AppleHome(
@@ -181,10 +179,19 @@ def _one(dav: AppleDav, operation: str, path: str, body: bytes) -> Resource:
 
 
 def _home_url(dav: AppleDav, href: str, principal: str) -> str:
-    url = urljoin(f"{origin_of(dav.credential.url)}{principal}", href)
+    url = _trusted(dav, f"{origin_of(dav.credential.url)}{principal}", href)
+    return f"{origin_of(url)}{path_of_url(url)}"
+
+
+def _trusted(dav: AppleDav, base: str, target: str) -> str:
+    """Give the address of *target*, seen from *base*. Raises AddressRefused."""
+    try:
+        url = urljoin(base, target)
+    except ValueError as error:
+        raise AddressRefused("redirect_refused") from error
     if not dav.settings.trusts(url):
         raise AddressRefused("redirect_refused")
-    return f"{origin_of(url)}{path_of_url(url)}"
+    return url
 
 
 def _dsid(principal: str) -> str:

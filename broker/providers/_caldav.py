@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, timedelta
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -30,10 +29,10 @@ from broker.providers._multistatus import (
     has_precondition,
     read_responses,
 )
+from broker.retry_after import retry_after
 
 BODY_CAP_BYTES = 20 * 1024 * 1024
 TOO_LARGE = "body too large"
-MAX_WAIT = timedelta(days=1)
 
 _NAMESPACES = (
     ' xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"'
@@ -145,6 +144,9 @@ class Dav:
         The body is XML unless *headers* say otherwise. With *gather*, which makes a place to
         put things, a multistatus is read while it arrives: see `gathered`.
         """
+        if not path.startswith("/"):
+            # Behind the host's name it would make another host of it.
+            raise ProtocolError(self.provider, operation, detail="not a path")
         origin = _SCHEME_AND_HOST.match(self.credential.url)
         user, password = self.credential.username, self.credential.password
         return self.http.call(
@@ -201,25 +203,13 @@ class Dav:
         if status in {404, 410}:
             return CalendarGone(self.provider, operation, status)
         if status in {429, 503}:
-            wait = self._wait(answer.headers.get("Retry-After", ""))
+            wait = retry_after(answer.headers, self.clock.now())
             return RateLimited(self.provider, operation, status, retry_after=wait)
         if status >= 500:
             return ProviderUnavailable(self.provider, operation, status)
         if status == 403:
             return ProviderUnavailable(self.provider, operation, status, detail="access refused")
         return ProtocolError(self.provider, operation, status, detail="not a multistatus")
-
-    def _wait(self, text: str) -> timedelta | None:
-        """Read Retry-After: seconds or a date (RFC 9110 section 10.2.3)."""
-        text = text.strip()
-        if text.isascii() and text.isdigit():
-            return min(timedelta(seconds=int(text[:9])), MAX_WAIT)
-        try:
-            at = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        wait = at.replace(tzinfo=at.tzinfo or UTC) - self.clock.now()
-        return min(max(wait, timedelta()), MAX_WAIT)
 
 
 def is_token_refused(answer: Answer) -> bool:

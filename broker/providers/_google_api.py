@@ -6,8 +6,7 @@ https://developers.google.com/workspace/calendar/api/guides/errors
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -27,12 +26,12 @@ from broker.errors import (
     RateLimited,
 )
 from broker.http import Answer, Call, Http
+from broker.retry_after import retry_after
 
 PROVIDER = "google"
 PUSH_NOT_SUPPORTED = "pushNotSupportedForRequestedResource"
 _QUOTA = "quota"
 _QUOTA_PAUSE = timedelta(hours=1)
-_LONGEST_PAUSE = timedelta(days=1)
 
 # What a reason, or else a status, means, with the code that pages have words for. A reason says
 # more than the status: 403 may ask us to wait, to ask the person, or to drop a calendar.
@@ -143,7 +142,7 @@ def refusal(answer: Answer, operation: str, path: str, now: datetime) -> BrokerE
     name = next((name for name in names if name in _MEANINGS), status)
     kind, detail = _MEANINGS.get(name, (ProtocolError, ""))
     if kind is RateLimited:
-        pause = retry_after(answer, now) or (_QUOTA_PAUSE if detail == _QUOTA else None)
+        pause = retry_after(answer.headers, now) or (_QUOTA_PAUSE if detail == _QUOTA else None)
         return RateLimited(PROVIDER, operation, status, retry_after=pause, detail=detail)
     if kind is CalendarGone and not path.startswith("calendars/"):
         kind = PermissionMissing if status == 403 else ProtocolError
@@ -160,17 +159,3 @@ def reasons(answer: Answer) -> list[str]:
         return []
     first = [item.reason for item in error.errors[:1]]
     return [*first, *(detail.reason for detail in error.details), error.status]
-
-
-def retry_after(answer: Answer, now: datetime) -> timedelta | None:
-    """Read `Retry-After`, seconds or a date (RFC 9110 section 10.2.3), a day at the most."""
-    text = answer.headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdecimal():
-        return timedelta(seconds=min(int(text[:9]), _LONGEST_PAUSE.total_seconds()))
-    try:
-        until = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    if until.tzinfo is None:
-        until = until.replace(tzinfo=UTC)
-    return min(max(until - now, timedelta()), _LONGEST_PAUSE)

@@ -29,7 +29,7 @@ from broker.errors import (
     UserError,
 )
 from broker.http import Answer, Http
-from broker.providers._google_api import PROVIDER, retry_after
+from broker.providers._google_api import PROVIDER
 from broker.providers._oauth2 import (
     IdTokens,
     KeyCache,
@@ -40,6 +40,7 @@ from broker.providers._oauth2 import (
     read_tokens,
     token_form,
 )
+from broker.retry_after import retry_after
 from broker.settings import GoogleSettings
 
 ISSUERS = frozenset({"https://accounts.google.com", "accounts.google.com"})
@@ -184,7 +185,7 @@ class GoogleGrants:
         """
         status, error = answer.status, read_refusal(answer)
         if status == 429 or error == "rate_limit_exceeded":
-            pause = retry_after(answer, self._clock.now())
+            pause = retry_after(answer.headers, self._clock.now())
             return RateLimited(PROVIDER, operation, status, retry_after=pause)
         if not 400 <= status < 500:
             return ProviderUnavailable(PROVIDER, operation, status)

@@ -20,6 +20,8 @@ CALDAV = "{urn:ietf:params:xml:ns:caldav}"
 CALENDAR_SERVER = "{http://calendarserver.org/ns/}"
 APPLE = "{http://apple.com/ns/ical/}"
 
+MAX_PATH = 4_000
+_NO_PATH = re.compile(r"[\x00-\x1f\x7f#]")
 _STATUS = re.compile(r"\s(\d{3})(?:\s|$)", re.ASCII)
 _MULTISTATUS, _RESPONSE = f"{DAV}multistatus", f"{DAV}response"
 _STRICT: dict[str, Any] = {
@@ -148,11 +150,22 @@ def has_precondition(body: bytes, name: str, namespace: str = DAV) -> bool:
 
 
 def path_of(href: str, base: str) -> str:
-    """Give the path of an href, which may be absolute or relative to the path *base*."""
+    """Give the path of an href, which may be absolute or relative to the path *base*.
+
+    Raises UnreadableXml for what is no address, or cannot be in one: it would become part of
+    requests, of cursors, and of the ids of events.
+    """
     href = href.strip()
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", href):
-        return urlsplit(href).path or "/"
-    return href if href.startswith("/") else urljoin(base, href)
+    try:
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", href):
+            path = urlsplit(href).path or "/"
+        else:
+            path = href if href.startswith("/") else urljoin(base, href)
+    except ValueError as error:
+        raise UnreadableXml("bad address") from error
+    if not path.startswith("/") or len(path) > MAX_PATH or _NO_PATH.search(path):
+        raise UnreadableXml("bad address")
+    return path
 
 
 def same_path(left: str, right: str) -> bool:

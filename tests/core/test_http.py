@@ -341,6 +341,30 @@ def test_credentials_do_not_travel_even_when_a_redirect_may() -> None:
     assert [True, False, True, False] == [seen[3] is not None for seen in app.seen]
 
 
+def test_bodies_of_redirects_are_capped() -> None:
+    headers = [("Location", "/new")]
+    http, _ = http_to(app_that_answers("302 Found", b"x" * 2000, headers))
+
+    with pytest.raises(ProviderUnavailable, match="body too large"):
+        http.call(get(redirects=1, cap_bytes=1000))
+
+
+@pytest.mark.parametrize(
+    "target", ["http://[", "https://api.example:port/", "//[::1", "https://:x/"]
+)
+@pytest.mark.parametrize("redirects", [0, 1])
+def test_redirects_to_what_is_no_address(target: str, redirects: int) -> None:
+    http, adapter = http_to(app_that_answers("302 Found", headers=[("Location", target)]))
+
+    if redirects:
+        with pytest.raises(AddressRefused):
+            http.call(get(redirects=redirects))
+    else:
+        assert 302 == http.call(get()).status
+
+    assert 1 == len(adapter.calls)
+
+
 def test_redirect_loops_end() -> None:
     app = Redirecting("302 Found", {"https://api.example/": "/"})
     http, adapter = http_to(app)

@@ -24,7 +24,7 @@ from broker.errors import (
     RateLimited,
 )
 from broker.http import Answer
-from broker.providers._google_api import refusal, retry_after
+from broker.providers._google_api import refusal
 from broker.providers.google import GoogleClient
 from tests.providers.test_google import NOW
 from tests.providers.test_google_oauth import Canned
@@ -160,26 +160,6 @@ def test_wait(reason: str, headers: Mapping[str, str], pause: timedelta | None) 
 
     assert isinstance(error, RateLimited)
     assert pause == error.retry_after
-
-
-@pytest.mark.parametrize(
-    ("text", "pause"),
-    [
-        ("2", timedelta(seconds=2)),
-        ("0", timedelta()),
-        ("9" * 40, timedelta(days=1)),
-        ("Sat, 21 Nov 2026 09:00:30 GMT", timedelta(seconds=30)),
-        ("Sat, 21 Nov 2026 08:00:00 GMT", timedelta()),
-        ("Sat, 21 Nov 2026 09:01:00 -0000", timedelta(minutes=1)),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", timedelta(days=1)),
-        ("soon", None),
-        ("-1", None),
-        ("", None),
-        ("²", None),
-    ],
-)
-def test_retry_after(text: str, pause: timedelta | None) -> None:
-    assert pause == retry_after(answer(429, {}, **{"Retry-After": text}), NOW)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from lxml import etree
@@ -28,9 +27,9 @@ from broker.errors import (
 )
 from broker.http import Answer
 from broker.providers._ews.markup import SOAP, E, M, T, child_text
+from broker.retry_after import bounded, retry_after
 
 PROVIDER = "exchange"
-MAX_WAIT = timedelta(days=1)
 
 ACCESS_REFUSED = "access refused"
 MOVED = "mailbox is elsewhere"
@@ -186,7 +185,7 @@ def _trouble(holder: etree._Element, code_name: str, xml_name: str) -> Trouble:
     if inner in MEANINGS and MEANINGS.get(code) is not Meaning.BUSY:
         code = inner
     back_off = values.get("BackOffMilliseconds", "").strip()
-    wait = _bounded(timedelta(milliseconds=int(back_off[:12]))) if _is_number(back_off) else None
+    wait = bounded(timedelta(milliseconds=int(back_off[:12]))) if _is_number(back_off) else None
     return Trouble(code if code in MEANINGS else "", wait)
 
 
@@ -244,7 +243,7 @@ def status_error(answer: Answer, operation: str, now: datetime) -> BrokerError:
     if status == 401:
         return AuthorizationLost(*where)
     if status in {429, 503, 510}:
-        return RateLimited(*where, retry_after=retry_after(answer, now))
+        return RateLimited(*where, retry_after=retry_after(answer.headers, now))
     if status in {301, 302, 303, 307, 308, 440}:
         location = answer.headers.get("Location", "")
         is_page = status == 440 or _SIGN_IN.search(location) is not None
@@ -257,22 +256,6 @@ def status_error(answer: Answer, operation: str, now: datetime) -> BrokerError:
     if status >= 500:
         return ProviderUnavailable(*where)
     return ProtocolError(*where, detail=NOT_EWS)
-
-
-def retry_after(answer: Answer, now: datetime) -> timedelta | None:
-    """Read `Retry-After`, seconds or a date (RFC 9110 section 10.2.3), a day at the most."""
-    told = answer.headers.get("Retry-After", "").strip()
-    if _is_number(told):
-        return _bounded(timedelta(seconds=int(told[:9])))
-    try:
-        at = parsedate_to_datetime(told)
-    except ValueError:
-        return None
-    return _bounded(at.replace(tzinfo=at.tzinfo or UTC) - now)
-
-
-def _bounded(wait: timedelta) -> timedelta:
-    return min(max(wait, timedelta()), MAX_WAIT)
 
 
 def _is_number(told: str) -> bool:
