@@ -17,6 +17,7 @@ from rq.serializers import JSONSerializer
 log = logging.getLogger(__name__)
 
 RUN_TASK = "broker.jobs.run_task"
+# A task that does not get on for so long is given up; one that does may take any time.
 JOB_TIMEOUT_S = 600
 QUEUE_NAME = "calbroker"
 # While so many wait no more are announced: they are rows, and the clock comes by again.

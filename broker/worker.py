@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import signal
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Event, Thread
 from types import FrameType
 
@@ -18,13 +20,13 @@ from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
-from rq.timeouts import JobTimeoutException
 from rq.worker import WorkerStatus
 from sqlalchemy.exc import SQLAlchemyError
 
 from broker.jobs import run_task
 from broker.models import db
-from broker.queues import BACKLOG, QUEUE_NAME
+from broker.pulse import Pulse, given_up_after
+from broker.queues import BACKLOG, JOB_TIMEOUT_S, QUEUE_NAME
 from broker.services import housekeeping, tasks
 from broker.services.runtime import Runtime
 
@@ -46,15 +48,16 @@ class TaskWorker(SimpleWorker):
     """
 
     app: Flask
+    pulse: Pulse
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Run one task inside the app's context; whatever comes of it, the job is over."""
         self._state = WorkerStatus.BUSY
         try:
             with self.app.app_context():
-                with self.death_penalty_class(job.timeout, JobTimeoutException, job_id=job.id):
+                with given_up_after(timedelta(seconds=job.timeout or JOB_TIMEOUT_S)) as get_on:
                     # Not what Redis names: whoever can write there cannot choose what runs.
-                    run_task(*job.args)
+                    run_task(job.args[0], partial(self._get_on, get_on))
         except Exception as error:
             log.error("job failed", exc_info=error, extra={"job": job.id})
         finally:
@@ -64,8 +67,13 @@ class TaskWorker(SimpleWorker):
             pipe.delete(job.key)
             pipe.execute()
 
+    def _get_on(self, get_on: Callable[[], None]) -> None:
+        get_on()
+        self.pulse.beat()
+
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """Tell Redis that we are alive, at most every few seconds: RQ asks thrice a job."""
+        self.pulse.beat()
         if datetime.now(UTC) - self._beaten_at >= REDIS_BEAT_EVERY:
             self._beaten_at = datetime.now(UTC)
             super().heartbeat(timeout, pipeline)
@@ -76,8 +84,8 @@ class TaskWorker(SimpleWorker):
 def work(app: Flask, runtime: Runtime, *, burst: bool = False) -> None:
     """Run tasks until told to stop, or for so many jobs that a fresh process is due."""
     redis = runtime.redis
-    stop = Event()
-    beating = Thread(target=_beat, args=(app, runtime, "worker", stop), daemon=True)
+    stop, pulse = Event(), Pulse(runtime.clock)
+    beating = Thread(target=_beat, args=(app, runtime, "worker", stop, pulse), daemon=True)
     beating.start()
     queue = Queue(QUEUE_NAME, connection=redis, serializer=JSONSerializer)
     worker = TaskWorker(
@@ -87,7 +95,7 @@ def work(app: Flask, runtime: Runtime, *, burst: bool = False) -> None:
         worker_ttl=WORKER_TTL_S,
         log_job_description=False,
     )
-    worker.app = app
+    worker.app, worker.pulse = app, pulse
     try:
         worker.work(
             burst=burst, with_scheduler=False, max_jobs=JOBS_BEFORE_RENEWAL, logging_level="WARNING"
@@ -98,18 +106,19 @@ def work(app: Flask, runtime: Runtime, *, burst: bool = False) -> None:
 
 def tick_until_stopped(app: Flask, runtime: Runtime) -> None:
     """Queue what is due, every second, until a signal says stop."""
-    stop = Event()
+    stop, pulse = Event(), Pulse(runtime.clock)
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
-    beating = Thread(target=_beat, args=(app, runtime, "clock", stop), daemon=True)
+    beating = Thread(target=_beat, args=(app, runtime, "clock", stop, pulse), daemon=True)
     beating.start()
     while not stop.wait(TICK.total_seconds()):
         with app.app_context():
             tick(runtime)
+        pulse.beat()
     beating.join(timeout=1)
 
 
@@ -133,11 +142,13 @@ def tick(runtime: Runtime) -> int:
         db.session.remove()
 
 
-def _beat(app: Flask, runtime: Runtime, name: str, stop: Event) -> None:
+def _beat(app: Flask, runtime: Runtime, name: str, stop: Event, pulse: Pulse) -> None:
+    """Tell the database that the loop of this process goes round, for as long as it does."""
     while True:
         with app.app_context():
             try:
-                housekeeping.beat(runtime, name)
+                if pulse.is_felt:
+                    housekeeping.beat(runtime, name)
             except SQLAlchemyError as error:
                 log.warning("no heartbeat", extra={"error": type(error).__name__})
             finally:

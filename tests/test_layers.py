@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 BROKER = ROOT / "broker"
 CORE = frozenset(
-    """settings environment errors domain clock ids crypto http wire retry_after logs queues
-    addresses""".split()
+    """settings environment errors domain clock ids crypto http wire retry_after logs pulse
+    queues addresses""".split()
 )
 EDGES = frozenset("web jobs cli worker local".split())
 RANKS = {"models": 1, "sync": 2, "oauth_server": 2, "providers": 2, "services": 3}

@@ -146,6 +146,7 @@ def _apply_pages(
     copy.asked_before = subject.asked_before
     total, skipped = Applied(), 0
     for page in _removals_last(pages):
+        lease.get_on()
         skipped += len(page.skipped)
         if page.events or page.deleted or page.skipped:
             plan = partial(copy.page_steps, page=page, generation=generation)

@@ -8,8 +8,8 @@ wakes up writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -83,7 +83,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """One worker's hold on one task since *started_at*."""
+    """One worker's hold on one task since *started_at*.
+
+    *get_on* is to be called by whoever does the work, whenever it gets on.
+    """
 
     task_id: str
     kind: Kind
@@ -91,6 +94,7 @@ class Lease:
     fence: int
     attempts: int
     started_at: datetime
+    get_on: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
 
 
 def want(session: Session, kind: Kind, subject_id: str, now: datetime, due_at: datetime) -> str:
@@ -174,7 +178,9 @@ def _ready_at(now: datetime, drained: bool) -> dict[str, object]:
     return {"now": now, "queued_before": now if drained else now - STILL_QUEUED}
 
 
-def claim(runtime: Runtime, task_id: str) -> Lease | None:
+def claim(
+    runtime: Runtime, task_id: str, get_on: Callable[[], None] = lambda: None
+) -> Lease | None:
     """Take a task that is due; None when it is gone, not due, or in other hands."""
     now = runtime.clock.now()
     values = {"task": task_id, "now": now, "held_until": now + LEASE}
@@ -183,7 +189,7 @@ def claim(runtime: Runtime, task_id: str) -> Lease | None:
     if row is None:
         return None
     kind, subject_id, fence, attempts = row
-    return Lease(task_id, Kind(kind), subject_id, fence, attempts, now)
+    return Lease(task_id, Kind(kind), subject_id, fence, attempts, now, get_on)
 
 
 def hold(session: Session, lease: Lease, now: datetime) -> None:
@@ -191,18 +197,19 @@ def hold(session: Session, lease: Lease, now: datetime) -> None:
 
     Raises LeaseLost when somebody else has claimed or dropped it.
     """
+    lease.get_on()
     if not changed(session, _HOLD, _ours(lease, held_until=now + LEASE)):
         raise LeaseLost(lease.kind.value)
 
 
 def renew(runtime: Runtime, lease: Lease) -> bool:
-    """Hold on to a task between steps; False when it is no longer ours."""
-    try:
-        with transaction() as session:
-            hold(session, lease, runtime.clock.now())
-    except LeaseLost:
-        return False
-    return True
+    """Hold on to a task between steps; False when it is no longer ours.
+
+    That somebody holds on does not mean that the work gets on.
+    """
+    with transaction() as session:
+        values = _ours(lease, held_until=runtime.clock.now() + LEASE)
+        return bool(changed(session, _HOLD, values))
 
 
 def reason(session: Session, lease: Lease) -> str | None:

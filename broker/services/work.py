@@ -52,13 +52,15 @@ _ON_CALENDARS = frozenset({Kind.SYNC_CALENDAR, Kind.ROLL_WINDOW, Kind.SUBSCRIBE}
 _ON_CONNECTIONS = frozenset({Kind.LIST_CALENDARS, Kind.RETIRE})
 
 
-def run(runtime: Runtime, task_id: str) -> bool:
+def run(runtime: Runtime, task_id: str, get_on: Callable[[], None] = lambda: None) -> bool:
     """Run a task if it is due and free; False when there was nothing to do.
+
+    *get_on* is called whenever the task gets on, however long it takes in all.
 
     Errors end here: they become a wait, a reason code, or a connection that asks to be
     renewed. Only what no class of ours describes is raised, after the task was put back.
     """
-    lease = tasks.claim(runtime, task_id)
+    lease = tasks.claim(runtime, task_id, get_on)
     if lease is None:
         return False
     try:
