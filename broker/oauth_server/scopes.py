@@ -45,7 +45,8 @@ _CALENDAR = frozenset(
     }
 )
 
-# The basic scopes, in the order in which people read about them.
+# The basic scopes, in the order in which people read about them. What applications write is
+# told as what they may do: it is allowed now, for when we can do it.
 _SENTENCES = {
     "read_events": message(
         "{application} can see your calendars and your events with their titles, places and "
@@ -58,21 +59,21 @@ _SENTENCES = {
         "{application} can see the names of your calendars. It cannot see your events."
     ),
     "create_event": message(
-        "{application} can add events to your calendars and change those. "
+        "{application} may add events to your calendars and change those. "
         "It cannot change events that it did not add."
     ),
     "delete_event": message(
-        "{application} can delete events that it added. It cannot delete any others."
+        "{application} may delete events that it added. It cannot delete any others."
     ),
     "event_reminders": message(
-        "{application} can set reminders for events that it added. "
+        "{application} may set reminders for events that it added. "
         "It cannot change the reminders of your other events."
     ),
     "change_participation_status": message(
-        "{application} can answer invitations for you. It cannot change the meetings themselves."
+        "{application} may answer invitations for you. It cannot change the meetings themselves."
     ),
     "create_calendar": message(
-        "{application} can add new calendars. It cannot rename or delete the ones you have."
+        "{application} may add new calendars. It cannot rename or delete the ones you have."
     ),
     "read_account": message(
         "{application} can see your name and e-mail address. It never sees your password."

@@ -1,4 +1,4 @@
-"""The reading half of the partner API: what applications call with an access token.
+"""The partner API: what applications call with an access token. Its reading half works.
 
 Bodies are not looked at: SDKs send `{}`, `[]` or nothing with every request, under any content
 type and encoding.
@@ -18,6 +18,17 @@ from broker.services.reading_query import Arguments
 from broker.services.reading_scopes import require
 from broker.services.runtime import current_runtime
 from broker.web.errors import json_answer, unauthorized
+
+# The calls that write. SDKs ask for their scopes by default, so people allow them already now
+# and need not be asked again when these calls work.
+_WRITING = (
+    ("/calendars", "POST"),
+    ("/calendars/<calendar_id>/events", "POST"),
+    ("/calendars/<calendar_id>/events", "DELETE"),
+    ("/calendars/<calendar_id>/events/<event_uid>/participation_status", "POST"),
+    ("/events", "DELETE"),
+    ("/batch", "POST"),
+)
 
 
 def blueprint() -> Blueprint:
@@ -42,6 +53,8 @@ def blueprint() -> Blueprint:
         methods=["POST"],
         strict_slashes=False,
     )
+    for path, method in _WRITING:
+        routes.add_url_rule(path, view_func=_not_yet, methods=[method], strict_slashes=False)
     return routes
 
 
@@ -102,6 +115,11 @@ def _free_busy() -> Response:
 
 def _free_busy_page(token: str) -> Response:
     return json_answer(reading.next_free_busy(current_runtime(), _caller(), token))
+
+
+def _not_yet(**_names: str) -> Response:
+    text = "This version reads calendars and does not write to them yet. Nothing was changed."
+    return json_answer({"error": "not_implemented", "error_description": text}, 501)
 
 
 def _revoke_profile(profile_id: str) -> Response:

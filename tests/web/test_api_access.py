@@ -102,7 +102,8 @@ def test_no_good_token_is_401(maria: Person, header: str | None) -> None:
         assert answer.json == {"error": "invalid_token"}
         assert answer.headers["WWW-Authenticate"] == "Bearer"
         assert answer.headers["Cache-Control"] == "no-store"
-    assert maria.http.post("/v1/profiles/x/revoke", headers=headers).status_code == 401
+    for route in ("/v1/profiles/x/revoke", "/v1/batch", "/v1/calendars/x/events"):
+        assert maria.http.post(route, headers=headers).status_code == 401
 
 
 def test_scheme_is_written_in_any_case(maria: Person) -> None:

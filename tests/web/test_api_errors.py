@@ -57,7 +57,27 @@ def test_unknown_path_is_404_in_json(maria: Person, path: str) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/calendars"),
+        ("POST", "/v1/calendars/cal_x_1/events"),
+        ("DELETE", "/v1/calendars/cal_x_1/events"),
+        ("POST", "/v1/calendars/cal_x_1/events/evt_external_0/participation_status"),
+        ("DELETE", "/v1/events?delete_all=True"),
+        ("POST", "/v1/batch"),
+    ],
+)
+def test_writing_says_that_it_is_not_there_yet(maria: Person, method: str, path: str) -> None:
+    answer = maria.http.open(path, method=method, headers=maria.headers, json={})
+
+    assert answer.status_code == 501
+    assert answer.json is not None
+    assert answer.json["error"] == "not_implemented"
+    assert "Nothing was changed" in answer.json["error_description"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
 def test_wrong_method_is_405_in_json(maria: Person, method: str) -> None:
     answer = maria.http.open("/v1/events", method=method, headers=maria.headers, json={})
 
