@@ -1,7 +1,8 @@
 """CalDAV servers that people know by their mail domain: data, not code.
 
-Each address is the one that the service's own help gives. A domain that is not here is asked
-about in DNS (RFC 6764), so the list only spares that, or stands in where DNS says nothing.
+Each address comes with where it is written. A domain that is not here is asked about in DNS
+(RFC 6764), so the list only spares that, or stands in where DNS says nothing; a service whose
+domain names its own server there needs no entry.
 """
 
 from __future__ import annotations
@@ -12,17 +13,22 @@ from urllib.parse import urlsplit
 APP_PASSWORD = "app_password"  # noqa: S105 - the name of a note
 """The service takes no ordinary password from other programs: one has to be made there."""
 
-LIKELY_PATHS = ("/remote.php/dav/",)
-"""Where Nextcloud and ownCloud are, on hosts whose `/.well-known/caldav` was forgotten."""
+LIKELY_PATHS = ("/remote.php/dav/", "/SOGo/dav/", "/dav.php/")
+"""Where CalDAV is on hosts whose `/.well-known/caldav` was forgotten.
+
+Nextcloud and ownCloud: https://docs.nextcloud.com/server/latest/user_manual/en/groupware/
+SOGo: https://github.com/jobisoft/DAV-4-TbSync. Baikal: https://sabre.io/baikal/.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownService:
-    """One service. *note* is a hint's code, or empty."""
+    """One service. *source* says where its address is written, *note* is a hint's code or empty."""
 
     name: str
     url: str
     domains: frozenset[str]
+    source: str
     note: str = ""
 
 
@@ -43,22 +49,41 @@ KNOWN = (
         "Fastmail",
         "https://caldav.fastmail.com/",
         _domains("fastmail.com fastmail.fm fastmail.net fastmail.org fastmail.us sent.com"),
+        "https://www.fastmail.com/help/technical/servernamesandports.html",
         APP_PASSWORD,
     ),
-    KnownService("Posteo", "https://posteo.de:8443/", _domains("posteo.de posteo.net posteo.org")),
-    KnownService("mailbox.org", "https://dav.mailbox.org/", _domains("mailbox.org")),
+    KnownService(
+        "Posteo",
+        "https://posteo.de:8443/",
+        _domains("posteo.de posteo.net posteo.org"),
+        "https://github.com/python-caldav/caldav",
+    ),
     KnownService(
         "Yahoo",
         "https://caldav.calendar.yahoo.com/",
         _domains("yahoo.com yahoo.co.uk yahoo.de yahoo.fr yahoo.it yahoo.es ymail.com"),
+        "https://code.in0rdr.ch/hivedav/file/docs/CALDAV.md.html",
         APP_PASSWORD,
     ),
-    KnownService("GMX", "https://caldav.gmx.net/", _domains("gmx.net gmx.de gmx.at gmx.ch")),
-    KnownService("WEB.DE", "https://caldav.web.de/", _domains("web.de")),
     KnownService(
-        "Zoho", "https://calendar.zoho.com/", _domains("zoho.com zohomail.com"), APP_PASSWORD
+        "GMX",
+        "https://caldav.gmx.net/",
+        _domains("gmx.net gmx.de gmx.at gmx.ch"),
+        "https://code.in0rdr.ch/hivedav/file/docs/CALDAV.md.html",
     ),
-    KnownService("Runbox", "https://dav.runbox.com/", _domains("runbox.com")),
+    KnownService(
+        "WEB.DE",
+        "https://caldav.web.de/",
+        _domains("web.de"),
+        "https://github.com/WLAN-Kabel/ioBroker.calendar",
+    ),
+    KnownService(
+        "Zoho",
+        "https://calendar.zoho.com/caldav/",
+        _domains("zoho.com zohomail.com"),
+        "https://help.zoho.com/portal/en/community/topic/zoho-calendar-via-caldav-in-windows-calendar",
+        APP_PASSWORD,
+    ),
 )
 OTHER_WAYS = (
     OtherWay("use_icloud", _domains("icloud.com me.com mac.com icloud.com.cn")),

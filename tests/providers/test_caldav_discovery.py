@@ -556,6 +556,7 @@ class TestOtherWays:
         assert sum(map(len, sets)) == len(frozenset().union(*sets))
         for service in KNOWN:
             assert service.url.startswith("https://") and service.url.endswith("/")
+            assert service.source.startswith("https://")
             assert {known_service(domain) for domain in service.domains} == {service}
 
 
