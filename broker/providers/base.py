@@ -67,6 +67,16 @@ class EventWriter(Protocol):
         ...
 
 
+@runtime_checkable
+class MovingClient(Protocol):
+    """A CalendarClient that follows its calendars to another host."""
+
+    @property
+    def credential(self) -> PasswordCredential:
+        """The credential as it is now, with the address where the calendars were found last."""
+        ...
+
+
 class Provider(Protocol):
     """A calendar service."""
 

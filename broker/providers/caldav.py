@@ -112,6 +112,11 @@ class CalDavClient:
     def __init__(self, dav: Dav) -> None:
         self.dav = dav
 
+    @property
+    def credential(self) -> PasswordCredential:
+        """The credential as it is now. See `MovingClient`."""
+        return self.dav.credential
+
     def calendars(self) -> list[RemoteCalendar]:
         """List the calendars in the home that can hold events."""
         path = path_of_url(self.dav.credential.url)

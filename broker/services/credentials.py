@@ -18,7 +18,7 @@ from broker.errors import AuthorizationLost, RefreshPending
 from broker.models import Connection, reading, transaction
 from broker.models.base import changed, table_of
 from broker.providers.base import CalendarClient, OAuthProvider
-from broker.services import connections
+from broker.services import connections, moved_homes
 from broker.services.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -42,17 +42,31 @@ def with_client(
     """
     found, version = client(runtime, connection_id)
     try:
-        return action(found)
+        return _with(runtime, connection_id, found, version, action)
     except AuthorizationLost as error:
         error.credential_version = version
         found, renewed = client(runtime, connection_id, stale=version)
         if renewed == version:
             raise
     try:
-        return action(found)
+        return _with(runtime, connection_id, found, renewed, action)
     except AuthorizationLost as error:
         error.credential_version = renewed
         raise
+
+
+def _with(
+    runtime: Runtime,
+    connection_id: str,
+    found: CalendarClient,
+    version: int,
+    action: Callable[[CalendarClient], Result],
+) -> Result:
+    """Do something with a client, and keep where it found the calendars."""
+    before = moved_homes.place(found)
+    result = action(found)
+    moved_homes.keep(runtime, connection_id, version, before, found)
+    return result
 
 
 def client(

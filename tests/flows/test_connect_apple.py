@@ -289,6 +289,28 @@ def test_a_change_is_found_by_polling(apple: AppleWorld) -> None:
     assert "Tea with Mary" in titles(apple, tokens)
 
 
+def test_a_home_that_moved_is_looked_for_once(apple: AppleWorld) -> None:
+    """iCloud moves homes between hosts; what one pass learned, the next begins with."""
+    tokens = apple.connected_to_apple()
+    apple.work()
+    before = apple.rows("SELECT sealed_credential, credential_version FROM connections")[0]
+    apple.icloud_faults.set(APPLE_ADA, "lost_home")
+    apple.clock.advance(minutes=10)
+    apple.work()
+    moved = len(apple.icloud_calls)
+    after = apple.rows("SELECT sealed_credential, credential_version FROM connections")[0]
+
+    apple.ada.add_event("Moved", NOW + HOUR, NOW + 2 * HOUR)
+    apple.clock.advance(minutes=10)
+    apple.work()
+
+    assert {call.host for call in apple.icloud_calls[moved:]} == {"127.0.0.1:5050"}
+    assert not [call for call in apple.icloud_calls[moved:] if call.status == 404]
+    assert after.sealed_credential != before.sealed_credential
+    assert after.credential_version == before.credential_version
+    assert "Moved" in titles(apple, tokens)
+
+
 def test_an_unchanged_calendar_costs_one_request(apple: AppleWorld) -> None:
     apple.connected_to_apple()
     apple.work()
