@@ -77,13 +77,19 @@ DEFAULT_SHAPE = (
 ).split()
 
 _SPACES = {"item": frozenset(ITEM), "calendar": frozenset(CALENDAR), "folder": frozenset(FOLDER)}
+_ELSEWHERE = frozenset(
+    "message meeting meetingRequest contacts task postitem distributionlist conversation persona "
+    "person bulktransfer".split()
+)
+"""Of things that do not live here; they may be asked for all the same."""
 ORDER = {name: place for place, name in enumerate((*ITEM, *CALENDAR))}
 
 
 def element_of(uri: str) -> str:
     """Return the element that a FieldURI names. Raises ValueError when the schema has none."""
     space, _, name = uri.partition(":")
-    if name not in _SPACES.get(space, ()):
+    known = name in _SPACES.get(space, ()) or (space in _ELSEWHERE and name.isalpha())
+    if not known:
         raise ValueError(uri)
     return name
 

@@ -39,7 +39,7 @@ def read_shape(element: Element, schema: str, *, listing: bool) -> Shape:
     wanted -= {"ItemId", "ExtendedProperty"}
     if listing:
         wanted -= NOT_IN_LISTS
-    known = (name for name in wanted if _known(name, schema))
+    known = (name for name in wanted if name in ORDER and _known(name, schema))
     names = tuple(sorted(known, key=ORDER.__getitem__))
     return Shape(names, tuple(extended), element.findtext(f"{T}BodyType") or "Best")
 

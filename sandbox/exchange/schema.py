@@ -27,7 +27,11 @@ _KINDS = (
     "Item|Message|CalendarItem|Contact|Task|AcceptItem|TentativelyAcceptItem|DeclineItem|"
     "CancelCalendarItem|RemoveItem"
 )
-_RESPONSE = "ItemClass Sensitivity Body Attachments ReferenceItemId"
+_RESPONSE = (
+    "ItemClass Sensitivity Body Attachments InternetMessageHeaders Sender ToRecipients "
+    "CcRecipients BccRecipients IsReadReceiptRequested IsDeliveryReceiptRequested "
+    "ReferenceItemId ReceivedBy ReceivedRepresenting ProposedStart ProposedEnd"
+)
 
 # Alternatives are joined with a bar; everything may be absent and may repeat.
 ALLOWED = {
@@ -70,7 +74,8 @@ ALLOWED = {
     "AcceptItem": _RESPONSE,
     "TentativelyAcceptItem": _RESPONSE,
     "DeclineItem": _RESPONSE,
-    "CancelCalendarItem": "ReferenceItemId NewBodyContent",
+    "CancelCalendarItem": "Subject Body ToRecipients CcRecipients BccRecipients "
+    "IsReadReceiptRequested IsDeliveryReceiptRequested ReferenceItemId NewBodyContent",
     "ExtendedProperty": "ExtendedFieldURI Value|Values",
     "ItemChanges": "ItemChange",
     "ItemChange": f"{_IDS} Updates",
@@ -119,6 +124,11 @@ _REPEAT = frozenset(
 )
 """What may hold its alternatives any number of times; the others hold each place once."""
 _MANY = frozenset({"ExtendedProperty"})
+_NOT_EMPTY = frozenset(
+    "FolderIds ParentFolderIds SyncFolderId ItemIds Items ItemChanges Updates RequiredAttendees "
+    "OptionalAttendees Resources MailboxDataArray Restriction Recurrence "
+    "AdditionalProperties".split()
+)
 _REQUIRED = {
     "FindItem": "Traversal",
     "FindFolder": "Traversal",
@@ -161,7 +171,9 @@ def check(operation: Element, schema: str) -> None:
 
 
 def _check_children(element: Element, name: str, schema: str) -> None:
-    places, reached, seen = _PLACES[name], -1, set()
+    places, reached, seen = _PLACES[name], -1, set[int]()
+    if name in _NOT_EMPTY and not len(element):
+        raise _fault(element, f"The element '{name}' has incomplete content.")
     for child in element:
         child_name = _local(child)
         place = places.get(child_name)

@@ -124,14 +124,13 @@ def times(
 ) -> tuple[int, int]:
     """Return when something takes place now; whole days are from midnight to midnight."""
     zone = item.zone if said.zone or said.meeting_zone is not None else zone
-    length = end_s - start_s
     try:
         if said.start is not None:
             start_s = zones.moment(said.start, zone)
         if said.end is not None:
             end_s = zones.moment(said.end, zone)
-        elif said.start is not None:
-            end_s = start_s + (length or 1800)
+        elif not end_s:
+            end_s = start_s + 1800 if start_s else 0
     except ValueError:
         raise Refused("ErrorInvalidRequest", "A time cannot be read.") from None
     if not start_s:

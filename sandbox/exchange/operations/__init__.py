@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..context import Context
-from . import create, find, folders, get, misc, sync
+from . import availability, create, delete, find, folders, get, misc, people, sync, update
 from .streamed import Streamed
 
 __all__ = ["OPERATIONS", "Streamed"]
@@ -18,6 +18,12 @@ OPERATIONS: dict[str, Callable[[Context], str | Streamed]] = {
     "SyncFolderHierarchy": sync.sync_folder_hierarchy,
     "GetItem": get.get_item,
     "CreateItem": create.create_item,
+    "UpdateItem": update.update_item,
+    "DeleteItem": delete.delete_item,
+    "GetUserAvailabilityRequest": availability.get_user_availability,
+    "ResolveNames": people.resolve_names,
+    "GetRoomLists": people.get_room_lists,
+    "GetRooms": people.get_rooms,
     "ConvertId": misc.convert_id,
     "GetServerTimeZones": misc.get_server_time_zones,
 }

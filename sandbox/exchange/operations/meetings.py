@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import deepcopy
 
 from lxml import etree
@@ -43,10 +44,13 @@ def invite(context: Context, folder: Folder, item: Item, method: str = "REQUEST"
         context.store.put(calendar, copy)
 
 
-def cancel(context: Context, folder: Folder, item: Item) -> None:
-    """Send cancellations, and mark the meeting in the calendars of people here."""
+def cancel(context: Context, folder: Folder, item: Item, whom: Iterable[str] | None = None) -> None:
+    """Send cancellations, and mark the meeting in the calendars of people here.
+
+    *whom* are the addresses of those who are no longer invited; None is everybody.
+    """
     owner = context.owner(folder)
-    for address in attendees(item):
+    for address in attendees(item) if whom is None else sorted(whom):
         context.store.mail("CANCEL", owner.email, address, item.uid)
         person = context.store.find_person(address)
         calendar = context.store.distinguished(person.email, "calendar") if person else None
