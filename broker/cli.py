@@ -81,7 +81,10 @@ class _NothingWired(dict[str, object]):
         sys.exit(self._said)
 
 
-@click.command("app-create")
+@click.command(
+    "app-create",
+    epilog='Example: flask app-create "Acme" --redirect-uri https://acme.example/callback',
+)
 @click.argument("name")
 @click.option("--redirect-uri", "redirect_uris", multiple=True, required=True)
 @click.option("--scope", default=DEFAULT_SCOPE, show_default=True, help=f"Of: {' '.join(KNOWN)}")
@@ -106,36 +109,42 @@ def app_create(
     click.echo(f"client_secret  {secret or 'none: a public client'}")
 
 
-@click.command("app-list")
+@click.command("app-list", epilog="Example: flask app-list")
 @with_appcontext
 def app_list() -> None:
-    """List the partner applications and their live secrets, by id."""
+    """List the partner applications, their redirect URIs and their live secrets by id."""
     current_runtime()
     for application in applications.all_applications():
         click.echo(f"{application.client_id}  {application.name}  ({application.scopes})")
+        for uri in applications.redirect_uris(application):
+            click.echo(f"    redirect  {uri}")
         for secret in applications.live_secrets(application.id):
-            click.echo(f"    secret {secret.id} since {secret.created_at:%Y-%m-%d}")
+            click.echo(f"    secret    {secret.id}  since {secret.created_at:%Y-%m-%d}")
 
 
-@click.command("secret-add")
+@click.command("secret-add", epilog="Example: flask secret-add cli_...")
 @click.argument("client_id")
 @with_appcontext
 def secret_add(client_id: str) -> None:
     """Make a second secret, shown this once; both work until one is retired."""
-    click.echo(_told(lambda: applications.add_secret(current_runtime(), client_id)))
+    secret_id, secret = _told(lambda: applications.add_secret(current_runtime(), client_id))
+    click.echo(f"secret_id      {secret_id}")
+    click.echo(f"client_secret  {secret}")
 
 
-@click.command("secret-retire")
+@click.command("secret-retire", epilog="Example: flask secret-retire cli_... sec_...")
 @click.argument("client_id")
 @click.argument("secret_id")
 @with_appcontext
 def secret_retire(client_id: str, secret_id: str) -> None:
-    """Stop a secret from working."""
+    """Stop a secret from working; `flask app-list` shows its id."""
     _told(lambda: applications.retire_secret(current_runtime(), client_id, secret_id))
     click.echo("retired")
 
 
-@click.command("redirect-add")
+@click.command(
+    "redirect-add", epilog="Example: flask redirect-add cli_... https://acme.example/callback"
+)
 @click.argument("client_id")
 @click.argument("uri")
 @with_appcontext
@@ -145,7 +154,7 @@ def redirect_add(client_id: str, uri: str) -> None:
     click.echo("added")
 
 
-@click.command("doctor")
+@click.command("doctor", epilog="Example: flask doctor")
 @with_appcontext
 def doctor_command() -> None:
     """Check this deployment from outside in; exits with 1 when something is wrong."""
@@ -156,7 +165,7 @@ def doctor_command() -> None:
         sys.exit(1)
 
 
-@click.command("diagnosis")
+@click.command("diagnosis", epilog="Example: flask diagnosis ABCD-EFGH")
 @click.argument("code")
 @with_appcontext
 def diagnosis(code: str) -> None:
@@ -171,7 +180,7 @@ def diagnosis(code: str) -> None:
         click.echo(f"{item.step:<10} {item.state:<12} {item.host} {spent}".rstrip())
 
 
-@click.command("sync-status")
+@click.command("sync-status", epilog="Example: flask sync-status")
 @with_appcontext
 def sync_status() -> None:
     """Show every connection: how fresh it is, what is next, and why it is not well."""
@@ -179,7 +188,7 @@ def sync_status() -> None:
         click.echo(line)
 
 
-@click.command("clock")
+@click.command("clock", epilog="Example: flask clock")
 @with_appcontext
 def clock() -> None:
     """Queue what is due, until stopped."""
@@ -190,7 +199,7 @@ def clock() -> None:
     worker.tick_until_stopped(_app(), runtime)
 
 
-@click.command("worker")
+@click.command("worker", epilog="Example: flask worker --processes 2")
 @click.option("--burst", is_flag=True, help="Stop when the queue is empty.")
 @click.option("--processes", default=1, show_default=True, help="How many workers to keep up.")
 @with_appcontext
@@ -204,7 +213,7 @@ def worker_command(burst: bool, processes: int) -> None:
     Supervisor([Child(name, one, os.environ) for name in names]).run()
 
 
-@keys_group.command("new", with_appcontext=False)
+@keys_group.command("new", with_appcontext=False, epilog="Example: flask keys new >> .env")
 def keys_new() -> None:
     """Print a new set of keys as environment lines. Nothing is stored."""
     name = "k" + secrets.token_hex(3)
@@ -212,7 +221,7 @@ def keys_new() -> None:
         click.echo(line + base64.urlsafe_b64encode(new_key()).decode().rstrip("="))
 
 
-@keys_group.command("rotate")
+@keys_group.command("rotate", epilog="Example: flask keys rotate")
 def keys_rotate() -> None:
     """Wrap everything under the first key of KEY_RING. Safe while the service is up."""
     runtime = current_runtime()
@@ -228,7 +237,7 @@ def keys_rotate() -> None:
         sys.exit(1)
 
 
-@keys_group.command("status")
+@keys_group.command("status", epilog="Example: flask keys status")
 def keys_status() -> None:
     """Count the values under each key."""
     runtime = current_runtime()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from broker.cli import unconfigured
+from broker.cli import keys_group, unconfigured
 from broker.errors import ConfigError
 from broker.ids import new_key
 from broker.services import health
@@ -42,6 +42,7 @@ def test_an_application_is_made_and_its_secret_shown_once(world: World) -> None:
 
     assert client_id in listed
     assert "Acme Scheduling" in listed
+    assert "    redirect  https://app.example/cb" in listed
     assert secret not in listed
 
 
@@ -71,18 +72,28 @@ def test_what_cannot_be_registered_is_said(world: World, words: tuple[str, ...],
 def test_secrets_are_added_and_retired(world: World) -> None:
     client_id, first = made(world)
 
-    second = run(world, "secret-add", client_id).output.strip()
+    added = run(world, "secret-add", client_id).output
     too_many = run(world, "secret-add", client_id)
     listed = run(world, "app-list").output
-    oldest = re.findall(r"secret (sec_\w+)", listed[listed.index(client_id) :])[0]
+    oldest, newest = re.findall(r"secret +(sec_\w+)", listed[listed.index(client_id) :])[:2]
     retired = run(world, "secret-retire", client_id, oldest)
 
-    assert second != first
+    assert f"secret_id      {newest}\nclient_secret  " in added
+    assert first not in added
     assert too_many.exit_code == 1
     assert "retire one first" in too_many.output
     assert retired.output.strip() == "retired"
     assert run(world, "secret-retire", client_id, oldest).exit_code == 1
     assert run(world, "secret-add", "cli_unknown").exit_code == 1
+
+
+def test_every_command_explains_itself_with_an_example() -> None:
+    app = unconfigured(ConfigError([]))
+    ours = [name for name in app.cli.commands if name not in ("db", "keys")]
+
+    for words in (*([name] for name in ours), *(["keys", name] for name in keys_group.commands)):
+        said = app.test_cli_runner().invoke(args=[*words, "--help"]).output
+        assert f"Example: flask {' '.join(words)}" in said
 
 
 def test_redirect_uris_are_added(world: World) -> None:

@@ -61,7 +61,7 @@ def create(
         session.flush()
         for uri in dict.fromkeys(redirect_uris):
             session.add(RedirectUri(id=new_id("uri"), application_id=application.id, uri=uri))
-        secret = None if public else _add_secret(runtime, session, application.id)
+        secret = None if public else _add_secret(runtime, session, application.id)[1]
         audit.note(session, now, "application_created", application_id=application.id)
     return application, secret
 
@@ -74,6 +74,14 @@ def all_applications() -> list[Application]:
 def find(application_id: str) -> Application | None:
     """Give an application by its own id."""
     return reading().get(Application, application_id)
+
+
+def redirect_uris(application: Application) -> list[str]:
+    """List the redirect URIs that an application may use, in words where it is not a list."""
+    if application.any_loopback_redirect:
+        return ["any http address on this machine"]
+    query = select(RedirectUri.uri).filter_by(application_id=application.id)
+    return list(reading().scalars(query.order_by(RedirectUri.uri)))
 
 
 def live_secrets(application_id: str) -> list[ApplicationSecret]:
@@ -89,8 +97,8 @@ def live_secrets(application_id: str) -> list[ApplicationSecret]:
     return list(reading().scalars(query))
 
 
-def add_secret(runtime: Runtime, client_id: str) -> str:
-    """Make another secret; both work until one is retired.
+def add_secret(runtime: Runtime, client_id: str) -> tuple[str, str]:
+    """Make another secret, given as its id and itself; both work until one is retired.
 
     Raises NotFound, and InvalidFields when two are live already.
     """
@@ -103,10 +111,10 @@ def add_secret(runtime: Runtime, client_id: str) -> str:
         if (session.scalar(live) or 0) >= LIVE_SECRETS:
             text = "two secrets are live already: retire one first"
             raise InvalidFields({"secret": [("errors.not_supported", text)]})
-        secret = _add_secret(runtime, session, application.id)
+        made = _add_secret(runtime, session, application.id)
         now = runtime.clock.now()
         audit.note(session, now, "secret_added", application_id=application.id)
-    return secret
+    return made
 
 
 def retire_secret(runtime: Runtime, client_id: str, secret_id: str) -> None:
@@ -182,7 +190,7 @@ def _by_client_id(session: Session, client_id: str) -> Application:
 
 def _add_secret(
     runtime: Runtime, session: Session, application_id: str, secret: str | None = None
-) -> str:
+) -> tuple[str, str]:
     secret = secret or new_client_secret()
     secret_id = new_id("sec")
     session.add(
@@ -194,4 +202,4 @@ def _add_secret(
             created_at=runtime.clock.now(),
         )
     )
-    return secret
+    return secret_id, secret

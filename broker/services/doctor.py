@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from redis.exceptions import RedisError
 
@@ -24,7 +25,10 @@ class Finding:
 
 def examine(runtime: Runtime) -> list[Finding]:
     """Check public address, proxies, providers, keys, database, Redis and processes."""
-    findings = [_public_url(runtime), _mode(runtime), *_providers(runtime)]
+    findings = [_public_url(runtime), _mode(runtime)]
+    if findings[0].well:
+        findings += _proxies(runtime)
+    findings += _providers(runtime)
     for part, state in health.check(runtime).items():
         findings.append(Finding(part, state == "ok", state if state == "ok" else _advice(part)))
     findings.append(_redis_policy(runtime))
@@ -52,11 +56,32 @@ def _mode(runtime: Runtime) -> Finding:
     settings = runtime.settings
     if settings.local:
         return Finding("mode", True, "local: for this machine only")
-    proxies = settings.trusted_proxies
-    text = f"production, {proxies} trusted proxies"
-    if proxies == 0:
-        text += "; set TRUSTED_PROXIES=1 when a router such as Heroku's stands in front"
-    return Finding("mode", True, text)
+    return Finding("mode", True, "production")
+
+
+def _proxies(runtime: Runtime) -> list[Finding]:
+    """Compare the proxies that we went through with the settings, in and out."""
+    settings = runtime.settings
+    found = []
+    if settings.egress_proxy_url:
+        host = urlsplit(settings.egress_proxy_url).hostname
+        found.append(Finding("egress proxy", True, f"calls go out through {host}"))
+    try:
+        call = Call("broker", "doctor", "GET", f"{settings.public_url}/health")
+        seen = runtime.http.call(call).json("broker", "doctor").get("forwarded")
+    except (BrokerError, AttributeError):
+        seen = None
+    if not isinstance(seen, int):
+        text = "the public address does not tell how many proxies it has; is it this version?"
+        return [*found, Finding("trusted proxies", False, text)]
+    trusted = settings.trusted_proxies
+    text = f"{trusted}, as many as there are"
+    if seen > trusted:
+        text = f"{trusted}, but there are {seen}: everybody has the same address; "
+    elif seen < trusted:
+        text = f"{trusted}, but there are {seen}: anybody can pretend to have any address; "
+    advice = "" if seen == trusted else f"set TRUSTED_PROXIES={seen}"
+    return [*found, Finding("trusted proxies", seen == trusted, text + advice)]
 
 
 def _providers(runtime: Runtime) -> list[Finding]:

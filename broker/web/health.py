@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from broker.services import health
@@ -18,9 +18,21 @@ def blueprint() -> Blueprint:
 
 
 def show() -> ResponseReturnValue:
-    """Tell each part's state: 200 when all are well, 503 when one is not."""
+    """Tell each part's state: 200 when all are well, 503 when one is not.
+
+    `forwarded` counts the proxies that this very request came through and that say so, which
+    is what TRUSTED_PROXIES has to be; `flask doctor` compares them.
+    """
     parts = health.check(current_runtime())
     well = all(state == "ok" for state in parts.values())
-    return json_answer(
-        {"status": "ok" if well else "degraded", "parts": parts}, 200 if well else 503
-    )
+    body = {
+        "status": "ok" if well else "degraded",
+        "parts": parts,
+        "forwarded": len(_forwarded()),
+    }
+    return json_answer(body, 200 if well else 503)
+
+
+def _forwarded() -> list[str]:
+    # ProxyFix reads this header and leaves it as it came.
+    return [hop for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]

@@ -99,7 +99,7 @@ def test_bad_redirect_uris(uri: str) -> None:
 def test_two_secrets_live_side_by_side_and_no_more(runtime: Runtime, world: World) -> None:
     client_id, first = make(runtime)
 
-    second = applications.add_secret(runtime, client_id)
+    _, second = applications.add_secret(runtime, client_id)
 
     assert second != first
     with pytest.raises(InvalidFields):
@@ -108,7 +108,7 @@ def test_two_secrets_live_side_by_side_and_no_more(runtime: Runtime, world: Worl
 
 def test_a_retired_secret_stops_working_and_makes_room(runtime: Runtime, world: World) -> None:
     client_id, first = make(runtime, redirect_uris=["http://127.0.0.1:6000/cb"])
-    second = applications.add_secret(runtime, client_id)
+    _, second = applications.add_secret(runtime, client_id)
     application = next(a for a in applications.all_applications() if a.client_id == client_id)
     oldest = applications.live_secrets(application.id)[0]
 
