@@ -27,6 +27,7 @@ from urllib3.exceptions import HTTPError
 from broker.addresses import AddressPolicy, resolve, same_origin
 from broker.clock import Clock
 from broker.errors import AddressRefused, ProtocolError, ProviderUnavailable
+from broker.laps import Lap, Laps, measuring
 from broker.transport_failures import name_of
 from broker.wire import READ_TIMEOUT_S, Deadline, Trust, WireAdapter, make_session, within
 
@@ -110,7 +111,7 @@ class Step:
     """One line of the trace: what was tried where, and how it ended. Carries no secret.
 
     *outcome* is the status of the answer, or the name of what went wrong. *secure* is False
-    for plain http.
+    for plain http. *laps* says how many of the *milliseconds* went into the connection.
     """
 
     operation: str
@@ -118,6 +119,7 @@ class Step:
     outcome: str
     milliseconds: int
     secure: bool = True
+    laps: Mapping[Lap, int] = field(default_factory=dict)
 
 
 class Http:
@@ -171,10 +173,10 @@ class Http:
         Raises ProviderUnavailable when the transport fails, the deadline passes or the body
         is over its cap; AddressRefused when the address is not one to connect to.
         """
-        started = self.clock.monotonic()
+        started, laps = self.clock.monotonic(), Laps(self.clock)
         outcome = "refused"
         try:
-            with within(self.clock, call.deadline) as deadline:
+            with measuring(laps), within(self.clock, call.deadline) as deadline:
                 answer = self._follow(call, deadline)
             outcome = str(answer.status)
             return answer
@@ -182,7 +184,7 @@ class Http:
             outcome = error.detail
             raise
         finally:
-            self._note(call, outcome, started)
+            self._note(call, outcome, started, laps)
 
     def _follow(self, call: Call, deadline: Deadline) -> Answer:
         url, method, hops = call.url, call.method, 0
@@ -256,7 +258,7 @@ class Http:
                 )
             yield chunk
 
-    def _note(self, call: Call, outcome: str, started: float) -> None:
+    def _note(self, call: Call, outcome: str, started: float, laps: Laps) -> None:
         spent_ms = round((self.clock.monotonic() - started) * 1000)
         log.debug(
             "called provider",
@@ -264,7 +266,9 @@ class Http:
         )
         if self.trace is not None:
             scheme, host = _place(call.url)
-            self.trace.append(Step(call.operation, host, outcome, spent_ms, scheme != "http"))
+            secure = scheme != "http"
+            step = Step(call.operation, host, outcome, spent_ms, secure, laps.spent_ms)
+            self.trace.append(step)
 
 
 def _joined(url: str, location: str) -> str:

@@ -28,6 +28,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from urllib3.util import create_urllib3_context
 
 from broker.clock import Clock
+from broker.laps import Lap, lap
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 20.0
@@ -91,7 +92,8 @@ class _TlsSocket(ssl.SSLSocket):
 
     def do_handshake(self, block: bool = False) -> None:
         self.settimeout(_patience(CONNECT_TIMEOUT_S))
-        super().do_handshake(block)
+        with lap(Lap.TLS):
+            super().do_handshake(block)
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         self.settimeout(_patience(READ_TIMEOUT_S))
@@ -124,7 +126,8 @@ def _connect(connection: HTTPConnection, find: Finder) -> socket.socket:
     host, port = connection.host.strip("[]"), connection.port or 443
     failure: OSError | None = None
     try:
-        addresses = _in_time(find, host, port)
+        with lap(Lap.DNS):
+            addresses = _in_time(find, host, port)
     except (socket.gaierror, UnicodeError) as error:
         raise NameResolutionError(host, connection, socket.gaierror()) from error
     except TimeoutError as error:
@@ -138,7 +141,8 @@ def _connect(connection: HTTPConnection, find: Finder) -> socket.socket:
             for option in connection.socket_options or ():
                 made.setsockopt(*option)
             made.settimeout(_patience(CONNECT_TIMEOUT_S))
-            made.connect((address, port))
+            with lap(Lap.TCP):
+                made.connect((address, port))
         except OSError as error:
             made.close()
             failure = error

@@ -20,6 +20,7 @@ from broker.errors import (
     UserError,
 )
 from broker.http import Step
+from broker.laps import Lap
 
 
 class StepName(StrEnum):
@@ -64,12 +65,18 @@ _TRANSPORT: Mapping[str, StepName] = {
     transport_failures.CERTIFICATE_WRONG_NAME: StepName.TLS,
     transport_failures.CERTIFICATE_EXPIRED: StepName.TLS,
 }
+_LAPS: Mapping[StepName, Lap] = {
+    StepName.DNS: Lap.DNS,
+    StepName.TCP: Lap.TCP,
+    StepName.TLS: Lap.TLS,
+}
 _CODES: Mapping[str, StepName] = {
     "not_https": StepName.ADDRESS,
     "name_not_found": StepName.DNS,
     "address_unreachable": StepName.TCP,
     "not_caldav": StepName.DISCOVERY,
     "redirect_refused": StepName.DISCOVERY,
+    "host_unconfirmed": StepName.DISCOVERY,
     "app_password_shape": StepName.LOGIN,
     "apple_login_rejected": StepName.LOGIN,
     "paused_after_refusals": StepName.LOGIN,
@@ -126,10 +133,33 @@ def _finding(name: StepName, state: StepState, typed_host: str, steps: Sequence[
     last = steps[-1] if steps else Step("", typed_host, "", 0)
     if name is StepName.ADDRESS:
         return Finding(name, state, typed_host or last.host)
-    if name is StepName.DISCOVERY:
-        spent_ms = sum(step.milliseconds for step in steps if step.operation != READING)
+    if name in _LAPS:
+        lap = _LAPS[name]
+        spent_ms = sum(step.laps.get(lap, 0) for step in steps)
+        if state is StepState.FAILED:
+            spent_ms = spent_ms or last.milliseconds
         return Finding(name, state, last.host, spent_ms)
+    asked = _asked(name, steps, is_last=state is StepState.FAILED)
+    host = asked[-1].host if asked else last.host
+    return Finding(name, state, host, sum(_spoken_ms(step) for step in asked))
+
+
+def _asked(name: StepName, steps: Sequence[Step], *, is_last: bool) -> Sequence[Step]:
+    """Tell which requests a step is made of; *is_last* says that nothing came after it.
+
+    Each request brings the password, so none is about the login alone: it counts as the last
+    one before the calendars, by when it was clear whether the password is good.
+    """
     if name is StepName.CALENDARS:
-        spent_ms = sum(step.milliseconds for step in steps if step.operation == READING)
-        return Finding(name, state, last.host, spent_ms)
-    return Finding(name, state, last.host, last.milliseconds if state is StepState.FAILED else 0)
+        return [step for step in steps if step.operation == READING]
+    if name is StepName.LOGIN and is_last:
+        return steps[-1:]
+    before = [step for step in steps if step.operation != READING]
+    if name is StepName.LOGIN:
+        return before[-1:]
+    return before if is_last else before[:-1]
+
+
+def _spoken_ms(step: Step) -> int:
+    """Give how long a request took without making the connection."""
+    return max(step.milliseconds - sum(step.laps.values()), 0)

@@ -40,12 +40,16 @@ _FOR_IT: Mapping[StepName, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One step as the page lists it. *host* is empty where it is the same as before."""
+    """One step as the page lists it.
+
+    *host* is empty where it is the same as before, *spent* where it took no time to speak of.
+    """
 
     name: str
     state: StepState
     said: str
     host: str
+    spent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +101,14 @@ def _lines(findings: tuple[Finding, ...]) -> Iterator[Line]:
     for finding in findings:
         host = finding.host if finding.host != before else ""
         before = finding.host or before
-        yield Line(_(STEPS[finding.step]), finding.state, _(STATES[finding.state]), host)
+        name, said = _(STEPS[finding.step]), _(STATES[finding.state])
+        yield Line(name, finding.state, said, host, _spent(finding))
 
 
 def _outcome(finding: Finding) -> str:
-    spent = f"{finding.milliseconds} ms" if finding.milliseconds else ""
-    return " · ".join(part for part in (_(STATES[finding.state]), finding.host, spent) if part)
+    parts = _(STATES[finding.state]), finding.host, _spent(finding)
+    return " · ".join(part for part in parts if part)
+
+
+def _spent(finding: Finding) -> str:
+    return f"{finding.milliseconds} ms" if finding.milliseconds else ""

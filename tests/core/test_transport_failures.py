@@ -13,6 +13,7 @@ from broker.addresses import AddressPolicy
 from broker.clock import SystemClock
 from broker.errors import ProviderUnavailable
 from broker.http import Call, Http, Step
+from broker.laps import Lap
 from tests.tls_server import Authority, serving
 
 NAME = "dav.test"
@@ -102,6 +103,24 @@ def test_the_trace_tells_plain_http(authority: Authority) -> None:
         http(authority).traced(steps).call(call(port, "http"))
 
     assert [(step.outcome, step.secure) for step in steps] == [("200", False)]
+
+
+def test_the_trace_tells_how_far_a_connection_came(authority: Authority) -> None:
+    steps: list[Step] = []
+    with serving(authority.issue(NAME)) as port:
+        client = http(authority).traced(steps)
+        client.call(call(port))
+        with pytest.raises(ProviderUnavailable):
+            http().traced(steps).call(call(port))
+        with pytest.raises(ProviderUnavailable):
+            client.call(call(1))
+
+    assert [sorted(step.laps) for step in steps] == [
+        [Lap.DNS, Lap.TCP, Lap.TLS],
+        [Lap.DNS, Lap.TCP, Lap.TLS],
+        [Lap.DNS, Lap.TCP],
+    ]
+    assert all(sum(step.laps.values()) <= step.milliseconds + 3 for step in steps)
 
 
 def test_a_server_that_hangs_up_was_reached() -> None:

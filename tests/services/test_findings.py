@@ -19,6 +19,7 @@ from broker.errors import (
     UserError,
 )
 from broker.http import Step
+from broker.laps import Lap
 from broker.services.connect_reasons import reason_of
 from broker.services.findings import Finding, StepName, StepState, derive
 
@@ -102,8 +103,57 @@ def test_a_success_is_all_well_and_tells_how_long_it_took() -> None:
     found = derive(HOST, [FOUND, Step("principal", HOST, "207", 5), LISTED], None)
 
     assert {one.state for one in found} == {StepState.OK}
-    assert found[4] == Finding(StepName.DISCOVERY, StepState.OK, HOST, 45)
+    assert found[4] == Finding(StepName.DISCOVERY, StepState.OK, HOST, 40)
+    assert found[5] == Finding(StepName.LOGIN, StepState.OK, HOST, 5)
     assert found[6] == Finding(StepName.CALENDARS, StepState.OK, HOST, 60)
+
+
+def test_each_step_tells_its_time_and_host() -> None:
+    """Making a connection is told apart from what was said over it."""
+    laps = {Lap.DNS: 3, Lap.TCP: 20, Lap.TLS: 30}
+    other = "cal.example.com"
+    steps = [
+        Step("discover", HOST, "301", 60, laps=laps),
+        Step("discover", other, "207", 70, laps={Lap.DNS: 1, Lap.TCP: 9, Lap.TLS: 40}),
+        Step("principal", other, "207", 25),
+        Step("calendars", other, "207", 15),
+    ]
+
+    found = {one.step: (one.milliseconds, one.host) for one in derive(HOST, steps, None)}
+
+    assert found == {
+        StepName.ADDRESS: (0, HOST),
+        StepName.DNS: (4, other),
+        StepName.TCP: (29, other),
+        StepName.TLS: (70, other),
+        StepName.DISCOVERY: (27, other),
+        StepName.LOGIN: (25, other),
+        StepName.CALENDARS: (15, other),
+    }
+
+
+@pytest.mark.parametrize(
+    ("steps", "error", "step", "spent_ms"),
+    [
+        ([Step("discover", HOST, "x", 90, laps={Lap.DNS: 90})],
+         unavailable("name not found"), StepName.DNS, 90),
+        ([Step("discover", HOST, "x", 90, laps={Lap.DNS: 2, Lap.TCP: 88})],
+         unavailable("no connection"), StepName.TCP, 88),
+        (trace("name not found"), unavailable("name not found"), StepName.DNS, 9),
+        ([FOUND, Step("discover", HOST, "x", 30, laps={Lap.TCP: 5})],
+         unavailable("no answer in time"), StepName.DISCOVERY, 65),
+        ([Step("discover", HOST, "401", 30, laps={Lap.TCP: 5})],
+         LoginRejected("login_rejected"), StepName.LOGIN, 25),
+        ([FOUND, Step("calendars", HOST, "401", 12)],
+         AuthorizationLost("caldav", "calendars", 401), StepName.LOGIN, 12),
+    ],
+)  # fmt: skip
+def test_the_failed_step_tells_how_long_it_took(
+    steps: list[Step], error: BrokerError, step: StepName, spent_ms: int
+) -> None:
+    found = {one.step: one for one in derive(HOST, steps, error)}
+
+    assert found[step] == Finding(step, StepState.FAILED, HOST, spent_ms)
 
 
 def test_plain_http_has_no_step_of_tls() -> None:
