@@ -23,7 +23,7 @@ from broker.models import Diagnosis as Row
 from broker.models import reading, transaction
 from broker.providers import REGISTRY
 from broker.providers.base import PasswordProvider
-from broker.services import connect, findings, login_guard
+from broker.services import connect, findings, login_guard, login_rules
 from broker.services.connect_reasons import reason_of
 from broker.services.findings import Finding, StepName, StepState
 from broker.services.runtime import Runtime
@@ -81,7 +81,7 @@ def prove(
         at=runtime.clock.now(),
         provider=slug,
         reason=reason_of(error, typed=True) if error is not None else None,
-        findings=tuple(findings.derive(login_guard.host_of(login.url), steps, error)),
+        findings=tuple(findings.derive(login_rules.host_of(login.url), steps, error)),
     )
     _store(runtime, diagnosis)
     return proved, diagnosis, error

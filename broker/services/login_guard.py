@@ -7,63 +7,48 @@ many ask at once, no more than the limit are refused. A stored password that is 
 the background counts for its login too; it is never held up itself, or strangers could stop
 a sync by guessing, and it adds one refusal at most, because that ends the connection.
 
+A pause lets one other password through, so that a person who has found the right one need not
+wait; a password that was refused lately is not sent again before the pause is over.
+
 Only keyed digests are stored.
 """
 
 from __future__ import annotations
 
 import logging
-import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
+from typing import Any
 
-from sqlalchemy import case, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Row, case, or_, select, update
 from sqlalchemy.orm import Session
 
-from broker.addresses import as_address
 from broker.domain import Login, PasswordCredential
 from broker.errors import AuthorizationLost, LoginRejected, TooManyRequests, UserError
 from broker.http import Step
 from broker.models import Connection, LoginRefusal, reading, transaction
-from broker.models.base import table_of
+from broker.models.base import changed, table_of
+from broker.models.upserts import insert_into
 from broker.services import audit, connections
+from broker.services.login_rules import (
+    PASSWORD_BYTES,
+    PAUSES_FORGOTTEN_AFTER,
+    PER_ADDRESS,
+    PER_APPLICATION,
+    WINDOW,
+    Rule,
+    digest,
+    host_of,
+    of_login,
+    password_digest,
+)
 from broker.services.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
-WINDOW = timedelta(minutes=15)
-FIRST_PAUSE = timedelta(minutes=15)
-LONGEST_PAUSE = timedelta(hours=4)
-PAUSES_FORGOTTEN_AFTER = timedelta(days=1)
-PER_LOGIN = 3
-PER_ADDRESS = 20
-PER_APPLICATION = 200
-_SERVERS_NAMED_BY_PEOPLE = frozenset({"caldav"})
+_PASSWORDS_KEPT = 8
 _TABLE = table_of(LoginRefusal)
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One count and its limit. *digest* says whose it is.
-
-    A *strict* count starts again only after a whole window without refusals, and its pauses
-    double; others start again with every window.
-    """
-
-    scope: str
-    digest: bytes
-    limit: int
-    strict: bool = False
-
-    def pause_after(self, pauses: int) -> timedelta:
-        """Give the length of the next pause after so many."""
-        if not self.strict:
-            return FIRST_PAUSE
-        return min(FIRST_PAUSE * int(2 ** min(pauses, 16)), LONGEST_PAUSE)
 
 
 @contextmanager
@@ -82,13 +67,13 @@ def guarding(
     one that was typed. Raises UserError `paused_after_refusals` for a paused login, and
     TooManyRequests for an address or application; nothing may be sent then.
     """
-    own = _login_rule(runtime, slug, host_of(login.url), login.username or login.url)
+    own = of_login(runtime, slug, host_of(login.url), login.username or login.url)
     rules = [
         own,
-        Rule("address", _digest(runtime, "address", client_address), PER_ADDRESS),
-        Rule("application", _digest(runtime, "application", application_id), PER_APPLICATION),
+        Rule("address", digest(runtime, "address", client_address), PER_ADDRESS),
+        Rule("application", digest(runtime, "application", application_id), PER_APPLICATION),
     ]
-    _take_seats(runtime, rules)
+    _take_seats(runtime, rules, password=login.password, application_id=application_id)
     proved = refused = False
     try:
         yield
@@ -98,13 +83,15 @@ def guarding(
         raise
     finally:
         if refused:
-            there = _login_rule(
+            there = of_login(
                 runtime, slug, steps[-1].host if steps else "", login.username or login.url
             )
             unseated = [there] if steps and there.digest != own.digest else []
-            _note_refusal(runtime, rules, unseated, application_id=application_id)
+            _note_refusal(
+                runtime, rules, unseated, password=login.password, application_id=application_id
+            )
         else:
-            _give_back(runtime, rules, proved=proved)
+            _give_back(runtime, rules, proved=proved, application_id=application_id)
 
 
 def count_background_refusal(runtime: Runtime, connection_id: str) -> None:
@@ -115,28 +102,57 @@ def count_background_refusal(runtime: Runtime, connection_id: str) -> None:
     secret = connections.credential(runtime.vault, connection)
     if not isinstance(secret, PasswordCredential):
         return
-    rule = _login_rule(runtime, connection.provider, host_of(secret.url), secret.username)
-    _note_refusal(runtime, [], [rule], connection_id=connection_id)
+    rule = of_login(runtime, connection.provider, host_of(secret.url), secret.username)
+    _note_refusal(runtime, [], [rule], password=secret.password, connection_id=connection_id)
 
 
-def _take_seats(runtime: Runtime, rules: Sequence[Rule]) -> None:
+def _take_seats(
+    runtime: Runtime,
+    rules: Sequence[Rule],
+    *,
+    password: str = "",
+    application_id: str | None = None,
+) -> None:
     """Count one attempt under every rule, or under none."""
     now = runtime.clock.now()
     with transaction() as session:
         for rule in _in_order(rules):
-            if not _add(session, rule, now, only_when_free=True):
+            if _add(session, rule, now, only_when_free=True):
+                if _release(session, rule, _TABLE.c.paused_until <= now):
+                    _audit_release(session, rule, now, application_id, cause="over")
+            elif not (rule.strict and _take_chance(runtime, session, rule, password, now)):
                 raise _refusal(session, rule, now)
 
 
-def _give_back(runtime: Runtime, rules: Sequence[Rule], *, proved: bool) -> None:
+def _take_chance(
+    runtime: Runtime, session: Session, rule: Rule, password: str, now: datetime
+) -> bool:
+    """Take the one try that a pause leaves for a password that was not refused lately."""
+    row = _locked(session, rule)
+    if row is None or row.paused_until is None or row.paused_until <= now or row.chance_taken:
+        return False
+    if password_digest(runtime, rule, password) in _refused_in(row):
+        return False
+    _set(session, rule, chance_taken=True, refusals=row.refusals + 1)
+    return True
+
+
+def _give_back(
+    runtime: Runtime, rules: Sequence[Rule], *, proved: bool, application_id: str | None = None
+) -> None:
+    """Free the seats of a try that was not refused; one that proved the login ends its pause."""
+    now = runtime.clock.now()
     with transaction() as session:
         for rule in _in_order(rules):
             values: dict[str, object] = {
-                "refusals": case((_TABLE.c.refusals > 0, _TABLE.c.refusals - 1), else_=0)
+                "refusals": case((_TABLE.c.refusals > 0, _TABLE.c.refusals - 1), else_=0),
+                "chance_taken": False,
             }
             if proved and rule.strict:
-                values["pauses"] = 0
-            session.execute(update(_TABLE).where(_TABLE.c.digest == rule.digest).values(values))
+                values |= {"pauses": 0, "refused_passwords": None}
+                if _release(session, rule, _TABLE.c.paused_until.is_not(None)):
+                    _audit_release(session, rule, now, application_id, cause="proved")
+            _set(session, rule, **values)
 
 
 def _note_refusal(
@@ -144,6 +160,7 @@ def _note_refusal(
     seated: Sequence[Rule],
     unseated: Sequence[Rule],
     *,
+    password: str = "",
     application_id: str | None = None,
     connection_id: str | None = None,
 ) -> None:
@@ -153,7 +170,8 @@ def _note_refusal(
         for rule in _in_order([*seated, *unseated]):
             if rule in unseated:
                 _add(session, rule, now, only_when_free=False)
-            length = _pause_when_full(session, rule, now)
+            digest = password_digest(runtime, rule, password) if password else b""
+            length = _pause_when_full(session, rule, now, digest)
             if length is None:
                 continue
             audit.note(
@@ -170,7 +188,6 @@ def _note_refusal(
 
 def _add(session: Session, rule: Rule, now: datetime, *, only_when_free: bool) -> bool:
     """Count one; False when *only_when_free* and the rule is full or paused."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     table = _TABLE.c
     over = table.window_at <= now - WINDOW
     begins = now if rule.strict else case((over, now), else_=table.window_at)
@@ -178,7 +195,7 @@ def _add(session: Session, rule: Rule, now: datetime, *, only_when_free: bool) -
         over, table.refusals < rule.limit
     )
     statement = (
-        insert(_TABLE)
+        insert_into(session, _TABLE)
         .values(digest=rule.digest, refusals=1, window_at=now, pauses=0)
         .on_conflict_do_update(
             index_elements=["digest"],
@@ -186,6 +203,7 @@ def _add(session: Session, rule: Rule, now: datetime, *, only_when_free: bool) -
                 "refusals": case((over, 1), else_=table.refusals + 1),
                 "pauses": case((table.window_at <= now - PAUSES_FORGOTTEN_AFTER, 0),
                                else_=table.pauses),
+                "refused_passwords": case((over, None), else_=table.refused_passwords),
                 "window_at": begins,
             },
             where=free if only_when_free else None,
@@ -195,19 +213,58 @@ def _add(session: Session, rule: Rule, now: datetime, *, only_when_free: bool) -
     return session.scalar(statement) is not None
 
 
-def _pause_when_full(session: Session, rule: Rule, now: datetime) -> timedelta | None:
-    """Pause a rule that has reached its limit; gives for how long, None when it has not."""
-    query = select(_TABLE.c.refusals, _TABLE.c.pauses).where(_TABLE.c.digest == rule.digest)
-    row = session.execute(query.with_for_update()).one_or_none()
+def _pause_when_full(
+    session: Session, rule: Rule, now: datetime, password: bytes
+) -> timedelta | None:
+    """Pause a rule that has reached its limit; gives for how long, None when it has not.
+
+    A pause whose one chance was refused begins anew, longer and without another.
+    """
+    row = _locked(session, rule)
     if row is None:
         return None
-    values: dict[str, object] = {"window_at": now} if rule.strict else {}
-    length = rule.pause_after(row.pauses) if row.refusals >= rule.limit else None
+    values: dict[str, object] = {}
+    if rule.strict:
+        refused = [one for one in _refused_in(row) if one != password]
+        kept = b"".join([*refused, password])[-_PASSWORDS_KEPT * PASSWORD_BYTES :]
+        values = {"window_at": now, "refused_passwords": kept}
+    is_paused = row.paused_until is not None and row.paused_until > now
+    is_full = row.refusals >= rule.limit or (is_paused and row.chance_taken)
+    length = rule.pause_after(row.pauses) if is_full else None
     if length is not None:
         values |= {"refusals": 0, "pauses": row.pauses + 1, "paused_until": now + length}
+        values["chance_taken"] = is_paused and row.chance_taken
     if values:
-        session.execute(update(_TABLE).where(_TABLE.c.digest == rule.digest).values(values))
+        _set(session, rule, **values)
     return length
+
+
+def _locked(session: Session, rule: Rule) -> Row[Any] | None:
+    query = select(_TABLE).where(_TABLE.c.digest == rule.digest)
+    return session.execute(query.with_for_update()).one_or_none()
+
+
+def _set(session: Session, rule: Rule, **values: object) -> None:
+    session.execute(update(_TABLE).where(_TABLE.c.digest == rule.digest).values(**values))
+
+
+def _release(session: Session, rule: Rule, condition: ColumnElement[bool]) -> bool:
+    """End a pause if *condition* holds; tells whether there was one."""
+    end = update(_TABLE).where(_TABLE.c.digest == rule.digest, condition)
+    return bool(changed(session, end.values(paused_until=None)))
+
+
+def _audit_release(
+    session: Session, rule: Rule, now: datetime, application_id: str | None, *, cause: str
+) -> None:
+    audit.note(
+        session,
+        now,
+        "login_released",
+        application_id=application_id,
+        scope=rule.scope,
+        cause=cause,
+    )
 
 
 def _refusal(session: Session, rule: Rule, now: datetime) -> UserError | TooManyRequests:
@@ -223,29 +280,6 @@ def _in_order(rules: Sequence[Rule]) -> list[Rule]:
     return sorted(rules, key=lambda rule: rule.digest)
 
 
-def _login_rule(runtime: Runtime, slug: str, host: str, username: str) -> Rule:
-    """Give the rule of one login, however its server and user name were typed."""
-    site = _site(host) if slug in _SERVERS_NAMED_BY_PEOPLE else ""
-    name = unicodedata.normalize("NFKC", username).strip().casefold()
-    return Rule("login", _digest(runtime, "login", slug, site, name), PER_LOGIN, strict=True)
-
-
-def _digest(runtime: Runtime, *parts: str) -> bytes:
-    return runtime.vault.digest("login_refusals", *parts)
-
-
-def _site(host: str) -> str:
-    """Give the domain that the names of one organisation's servers share; addresses as they are."""
-    host = host.rstrip(".").lower()
-    return host if as_address(host) is not None else ".".join(host.split(".")[-2:])
-
-
-def host_of(typed: str) -> str:
-    """Give the host in a typed address or mail address; empty when there is none to see."""
-    text = typed.strip()
-    if "://" not in text:
-        text = f"https://{text}"
-    try:
-        return urlsplit(text).hostname or ""
-    except ValueError:
-        return ""
+def _refused_in(row: Row[Any]) -> list[bytes]:
+    kept = row.refused_passwords or b""
+    return [kept[at : at + PASSWORD_BYTES] for at in range(0, len(kept), PASSWORD_BYTES)]

@@ -154,7 +154,7 @@ def test_after_five_refusals_the_login_is_paused(dav: DavWorld) -> None:
         dav.try_login(url=DAV + path, password=GUESS)
     tried = dav.refusals
 
-    page = dav.try_login(browser=dav.browser())
+    page = dav.try_login(browser=dav.browser(), password=GUESS)
 
     assert page.status_code in (400, 429)
     assert "code" not in page.headers.get("Location", "")

@@ -11,7 +11,7 @@ from broker.domain import Login
 from broker.errors import BrokerError, LoginRejected
 from broker.models import db
 from broker.services import login_guard
-from broker.services.login_guard import PER_ADDRESS, PER_LOGIN
+from broker.services.login_rules import PER_ADDRESS, PER_LOGIN
 from tests.world import World
 
 pytestmark = pytest.mark.postgres
@@ -19,12 +19,12 @@ pytestmark = pytest.mark.postgres
 THREADS = 8
 
 
-def guess_at_once(world: World, names: list[str]) -> int:
+def guess_at_once(world: World, names: list[str], *, passwords: str = "") -> int:
     """Guess in as many threads as there are names; gives how many guesses were refused."""
     barrier, lock = Barrier(len(names)), Lock()
     refused = 0
 
-    def guess(name: str) -> None:
+    def guess(name: str, password: str) -> None:
         nonlocal refused
         with world.app.app_context():
             barrier.wait(20)
@@ -32,7 +32,7 @@ def guess_at_once(world: World, names: list[str]) -> int:
                 with login_guard.guarding(
                     world.runtime,
                     "caldav",
-                    Login("dav.example.com", name, "wrong"),
+                    Login("dav.example.com", name, password),
                     [],
                     client_address="203.0.113.7",
                     application_id="app_acme",
@@ -46,7 +46,7 @@ def guess_at_once(world: World, names: list[str]) -> int:
                 db.session.remove()
 
     with ThreadPoolExecutor(len(names)) as pool:
-        list(pool.map(guess, names))
+        list(pool.map(guess, names, passwords or ["wrong"] * len(names)))
     return refused
 
 
@@ -67,3 +67,11 @@ def test_guesses_at_many_logins_from_one_address(any_world: World) -> None:
     ]
 
     assert sum(rounds) == PER_ADDRESS
+
+
+def test_a_pause_lets_one_of_many_other_passwords_through(any_world: World) -> None:
+    guess_at_once(any_world, ["ada"] * THREADS)
+
+    rounds = [guess_at_once(any_world, ["ada"] * THREADS, passwords="abcdefgh") for _ in range(3)]
+
+    assert rounds == [1, 0, 0]

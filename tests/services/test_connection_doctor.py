@@ -153,7 +153,7 @@ def test_a_paused_login_is_not_tried(dav: World) -> None:
     for _ in range(3):
         prove(dav, f"http://{NAME}/")
 
-    _, diagnosis, _ = prove(dav, f"http://{NAME}/", password="sandbox")
+    _, diagnosis, _ = prove(dav, f"http://{NAME}/")
 
     assert (diagnosis.reason, failed(diagnosis)) == ("paused_after_refusals", ["login"])
 

@@ -18,8 +18,8 @@ from broker.errors import BrokerError, LoginRejected, ProviderUnavailable, UserE
 from broker.http import Step
 from broker.ids import new_key
 from broker.models import db, transaction
-from broker.services import housekeeping, login_guard, tasks
-from broker.services.login_guard import LONGEST_PAUSE, PER_LOGIN, WINDOW
+from broker.services import housekeeping, login_guard, login_rules, tasks
+from broker.services.login_rules import LONGEST_PAUSE, PER_LOGIN, WINDOW
 from broker.services.tasks import Kind
 from tests.world import World
 
@@ -141,11 +141,11 @@ def test_faults_and_successes_are_not_counted(world: World, server: Server) -> N
 @pytest.mark.parametrize(
     "other",
     [
-        Login("https://dav.example.com/other/path", "ada@example.com", "x"),
-        Login("https://DAV.example.com:8443/", " Ada@Example.com ", "x"),
-        Login("cal.example.com", "ada@example.com", "x"),
-        Login("ada@example.com", "", "x"),
-        Login("https://dav.example.com./", "\uff41da@example.com", "x"),
+        Login("https://dav.example.com/other/path", "ada@example.com", "wrong"),
+        Login("https://DAV.example.com:8443/", " Ada@Example.com ", "wrong"),
+        Login("cal.example.com", "ada@example.com", "wrong"),
+        Login("ada@example.com", "", "wrong"),
+        Login("https://dav.example.com./", "\uff41da@example.com", "wrong"),
     ],
 )
 def test_other_spellings_are_the_same_login(world: World, server: Server, other: Login) -> None:
@@ -155,7 +155,7 @@ def test_other_spellings_are_the_same_login(world: World, server: Server, other:
 
 
 def test_the_server_that_refused_counts_whatever_was_typed(world: World, server: Server) -> None:
-    typed = Login("https://one.test/", "ada@example.com", "x")
+    typed = Login("https://one.test/", "ada@example.com", "wrong")
     refuse_until_paused(world, server, login=typed, seen_host="dav.example.com")
 
     assert attempt(world, server.accept) == "paused_after_refusals"
@@ -238,7 +238,7 @@ def test_many_at_once_reach_the_server_three_times(world: World, server: Server)
 
 def test_a_try_that_never_ends_keeps_its_seat_for_a_window(world: World, server: Server) -> None:
     """A process that dies in the middle may have been refused."""
-    own = login_guard._login_rule(world.runtime, "caldav", "dav.example.com", ADA.username)
+    own = login_rules.of_login(world.runtime, "caldav", "dav.example.com", ADA.username)
     with world.app.app_context():
         login_guard._take_seats(world.runtime, [own])
 
@@ -282,7 +282,7 @@ def test_no_window_ever_sees_more_refusals_than_the_limit(
 
 def refused_in_background(world: World) -> None:
     """Count as a job does whose stored password was refused."""
-    rule = login_guard._login_rule(world.runtime, "caldav", "dav.example.com", ADA.username)
+    rule = login_rules.of_login(world.runtime, "caldav", "dav.example.com", ADA.username)
     with world.app.app_context():
         login_guard._note_refusal(world.runtime, [], [rule], connection_id="con_1")
 
@@ -338,6 +338,98 @@ def clean_up(world: World) -> None:
 
 
 def test_the_longest_pause_is_the_limit_of_doubling(world: World) -> None:
-    rule = login_guard._login_rule(world.runtime, "caldav", "a.test", "ada")
+    rule = login_rules.of_login(world.runtime, "caldav", "a.test", "ada")
 
     assert rule.pause_after(10_000) == LONGEST_PAUSE
+
+
+RIGHT = Login(ADA.url, ADA.username, "right")
+GUESSES = [Login(ADA.url, ADA.username, f"guess-{number}") for number in range(40)]
+
+
+def test_a_pause_lets_one_other_password_through(world: World, server: Server) -> None:
+    """The person has found the right one: nothing is gained by keeping it waiting."""
+    refuse_until_paused(world, server)
+
+    assert attempt(world, server.accept, RIGHT) == ""
+
+    assert attempt(world, server.accept, RIGHT) == ""
+    released = world.rows("SELECT detail FROM audit_entries WHERE act = 'login_released'")
+    assert ["proved" in detail for (detail,) in released] == [True]
+
+
+def test_a_pause_lets_no_second_guess_through(world: World, server: Server) -> None:
+    """Three and one: below what directories lock an account after, and the pause grows."""
+    refuse_until_paused(world, server)
+
+    said = [attempt(world, server.refuse, guess) for guess in GUESSES]
+
+    assert said == ["login_rejected"] + ["paused_after_refusals"] * (len(GUESSES) - 1)
+    assert attempt(world, server.accept, RIGHT) == "paused_after_refusals"
+    world.clock.advance(minutes=29)
+    assert attempt(world, server.accept, RIGHT) == "paused_after_refusals"
+    world.clock.advance(minutes=1)
+    assert attempt(world, server.accept, RIGHT) == ""
+
+
+def test_a_chance_that_came_to_nothing_is_given_back(world: World, server: Server) -> None:
+    refuse_until_paused(world, server)
+
+    assert attempt(world, server.be_away, RIGHT) == "ProviderUnavailable"
+
+    assert attempt(world, server.accept, RIGHT) == ""
+
+
+def test_the_password_that_was_refused_elsewhere_is_known(world: World, server: Server) -> None:
+    """What a job was refused with counts as refused for the form as well."""
+    own = login_rules.of_login(world.runtime, "caldav", "dav.example.com", ADA.username)
+    with world.app.app_context():
+        for _ in range(PER_LOGIN):
+            login_guard._note_refusal(world.runtime, [], [own], password="stored")
+
+    stored = Login(ADA.url, ADA.username, "stored")
+    assert attempt(world, server.accept, stored) == "paused_after_refusals"
+    assert attempt(world, server.accept, RIGHT) == ""
+
+
+def test_a_pause_that_ran_out_is_on_the_record_once(world: World, server: Server) -> None:
+    refuse_until_paused(world, server)
+    world.clock.advance(hours=1)
+
+    for _ in range(3):
+        assert attempt(world, server.accept) == ""
+
+    released = world.rows("SELECT detail FROM audit_entries WHERE act = 'login_released'")
+    assert ["over" in detail for (detail,) in released] == [True]
+
+
+def test_nothing_of_a_refused_password_is_stored(world: World, server: Server) -> None:
+    refuse_until_paused(world, server)
+    other = Login(ADA.url, "grace@example.com", ADA.password)
+    for _ in range(PER_LOGIN):
+        attempt(world, server.refuse, other)
+
+    kept = world.rows("SELECT refused_passwords FROM login_refusals WHERE pauses > 0")
+
+    digests = [digest for (digest,) in kept if digest]
+    assert [len(digest) for digest in digests] == [6, 6]
+    assert digests[0] != digests[1]
+    assert ADA.password.encode() not in b"".join(digests)
+
+
+@given(st.lists(st.sampled_from(range(len(GUESSES))), max_size=30), st.integers(1, 40))
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_guessing_gets_four_tries_in_a_window_at_most(
+    world: World, numbers: list[int], minutes: int
+) -> None:
+    server = Server(world)
+    with world.app.app_context(), transaction() as session:
+        session.execute(text("DELETE FROM login_refusals"))
+    for number in numbers:
+        attempt(world, server.refuse, GUESSES[number])
+        world.clock.advance(minutes=minutes / 10)
+
+    for at in server.refused_at:
+        assert sum(at <= one < at + WINDOW for one in server.refused_at) <= PER_LOGIN + 1
