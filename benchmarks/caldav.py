@@ -109,7 +109,7 @@ def _icloud(events: int) -> dict[str, Any]:
     port = free_ports(1)[0]
     with tempfile.TemporaryDirectory(prefix="calbroker-") as folder:
         argv = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--threads", "4"]
-        env = os.environ | {"VAR_DIR": folder}
+        env = os.environ | {"VAR_DIR": folder, "EXCHANGE_PORT": "0"}
         process = spawn(Child("stand-in", [*argv, "sandbox.wsgi:app"], env))
         try:
             url = f"http://127.0.0.1:{port}/icloud/"

@@ -265,6 +265,8 @@ def _attendees(event: Component) -> Iterable[Attendee]:
 
 
 def _geo(text: str) -> tuple[str | None, str | None]:
+    if not text:
+        return None, None
     lat, _, long = (part.strip() for part in text.partition(";"))
     try:
         fits = abs(float(lat)) <= 90 and abs(float(long)) <= 180

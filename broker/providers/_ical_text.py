@@ -8,9 +8,9 @@ unread, which is also what lets one damaged line cost one event and not the whol
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 
 from broker.providers import _zones
 
@@ -24,8 +24,11 @@ WANTED = frozenset(
     X-MICROSOFT-ONLINEMEETINGEXTERNALLINK""".split()
 )
 
+_OF_ZONES = frozenset({"VTIMEZONE", "STANDARD", "DAYLIGHT"})
+_ZONE = re.compile(r"^BEGIN:VTIMEZONE\n(?:(?!BEGIN:V|END:V)[^\n]*\n)*END:VTIMEZONE\n", re.MULTILINE)
+_SHORT_ZONE = 4_000
 _FOLD = re.compile(r"\r?\n[ \t]")
-_NAME = re.compile(r"([A-Z0-9-]+)[;:]", re.ASCII | re.IGNORECASE)
+_NAMED = re.compile(r"^([A-Za-z0-9-]+)([;:][^\n]*)", re.MULTILINE)
 _PARAMETER = re.compile(r""";([^=;:"]*)=((?:"[^"]*"|[^":;])*)""")
 _ESCAPED = re.compile(r"\\([\\;,nN])")
 _CARET = re.compile(r"\^([n'^])")
@@ -39,7 +42,7 @@ class Unreadable(ValueError):
     """What this object or event says cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Line:
     """One content line. Parameter names are upper case; *value* is as written."""
 
@@ -72,8 +75,8 @@ class Component:
 
     def text(self, name: str) -> str:
         """Give the first line of a name as text; empty when there is none."""
-        line = self.first(name)
-        return line.text if line is not None else ""
+        held = self.lines.get(name)
+        return held[0].text if held else ""
 
     def word(self, name: str) -> str:
         """Give the first line of a name in upper case, for enumerated values."""
@@ -94,25 +97,52 @@ def read_document(text: str) -> Document:
     Raises Unreadable when its components do not nest, as when the end is missing.
     """
     document, open_components, zone_lines = Document(), [""], list[str]()
-    for line in _unfolded(text):
-        match = _NAME.match(line)
-        name = match[1].upper() if match is not None else ""
-        if name == "BEGIN":
-            _begin(document, open_components, line[6:].strip().upper())
+    for name, rest in _NAMED.findall(_without_zones(_unfolded(text), document)):
+        name = name.upper()
+        if name in WANTED:
+            if open_components[-1] == "VEVENT":
+                document.events[-1].lines.setdefault(name, []).append(_line(name, rest))
+        elif name == "BEGIN":
+            _begin(document, open_components, rest[1:].strip().upper())
         elif name == "END":
-            _end(document, open_components, line[4:].strip().upper(), zone_lines)
-        elif name in WANTED and open_components[-1] == "VEVENT":
-            document.events[-1].lines.setdefault(name, []).append(_line(name, line))
-        if open_components[-1] in {"VTIMEZONE", "STANDARD", "DAYLIGHT"}:
-            zone_lines.append(line)
+            _end(document, open_components, rest[1:].strip().upper(), zone_lines)
+        if open_components[-1] in _OF_ZONES:
+            zone_lines.append(name + rest)
     if open_components != [""] or not text.strip():
         raise Unreadable("an end is missing")
     return document
 
 
+def _without_zones(text: str, document: Document) -> str:
+    """Cut out the zones that are written as usual, having noted what their names mean.
+
+    They are half of most objects, and the same in all of one calendar.
+    """
+
+    def note(block: re.Match[str]) -> str:
+        read = _zone_in if len(block[0]) < _SHORT_ZONE else _zone_in.__wrapped__
+        rules = read(block[0])
+        if rules is not None:
+            document.zones[rules[0]] = rules[1]
+        return ""
+
+    return _ZONE.sub(note, text)
+
+
+@lru_cache(maxsize=64)
+def _zone_in(block: str) -> tuple[str, _zones.ZoneRules] | None:
+    """Read a VTIMEZONE; None when its name says all, or it says too little."""
+    return _zone_of(block.split("\n"))
+
+
+def _zone_of(lines: list[str]) -> tuple[str, _zones.ZoneRules] | None:
+    tzid = next((line[5:] for line in lines if line[:5].upper() == "TZID:"), "")
+    return None if _zones.zone_named(tzid) else _zones.read_rules(lines)
+
+
 def calendar_zone(text: str) -> str | None:
     """Give the IANA zone of a `calendar-timezone` property (RFC 4791 section 5.2.2)."""
-    lines = list(_unfolded(text)) if len(text) < 100_000 else []
+    lines = _unfolded(text).split("\n") if len(text) < 100_000 else []
     tzid = next((line[5:].strip() for line in lines if line.upper().startswith("TZID:")), "")
     named = _zones.zone_named(tzid) if tzid else None
     if named is not None:
@@ -135,26 +165,30 @@ def duration(text: str) -> tuple[timedelta, timedelta]:
     return sign * timedelta(days=weeks * 7 + days), sign * exact
 
 
-def _unfolded(text: str) -> Iterator[str]:
-    lines = _FOLD.sub("", text.lstrip("\ufeff")).replace("\r\n", "\n").replace("\r", "\n")
-    if lines.count("\n") > MAX_LINES:
+def _unfolded(text: str) -> str:
+    text = text.lstrip("\ufeff")
+    if "\n " in text or "\n\t" in text:
+        text = _FOLD.sub("", text)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.count("\n") > MAX_LINES:
         raise Unreadable("too many lines")
-    return iter(lines.split("\n"))
+    return text
 
 
-def _line(name: str, line: str) -> Line:
-    at = len(name)
-    if line[at] == ":":
-        return Line(name, line[at + 1 :])
+def _line(name: str, rest: str) -> Line:
+    if rest[0] == ":":
+        return Line(name, rest[1:])
+    at = 0
     parameters: dict[str, str] = {}
-    while (match := _PARAMETER.match(line, at)) is not None:
+    while (match := _PARAMETER.match(rest, at)) is not None:
         value = match[2].strip().strip('"')
         if "^" in value:
             value = _CARET.sub(lambda m: {"n": "\n", "'": '"'}.get(m[1], m[1]), value)
         parameters[match[1].strip().upper()] = value
         at = match.end()
-    colon = line.find(":", at)
-    return Line(name, line[colon + 1 :] if colon >= 0 else "", parameters)
+    colon = rest.find(":", at)
+    return Line(name, rest[colon + 1 :] if colon >= 0 else "", parameters)
 
 
 def _begin(document: Document, open_components: list[str], kind: str) -> None:
@@ -170,8 +204,7 @@ def _end(document: Document, open_components: list[str], kind: str, zone_lines: 
         raise Unreadable("an end without its beginning")
     if kind != "VTIMEZONE":
         return
-    tzid = next((line[5:] for line in zone_lines if line[:5].upper() == "TZID:"), "")
-    rules = None if _zones.zone_named(tzid) else _zones.read_rules(zone_lines)
+    rules = _zone_of(zone_lines)
     zone_lines.clear()
     if rules is not None:
         document.zones[rules[0]] = rules[1]

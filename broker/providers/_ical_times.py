@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from broker.domain import Moment, midnight_utc
 from broker.providers import _zones
 from broker.providers._ical_text import Component, Line, Unreadable, duration
 
-_STAMP = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z)?)?", re.ASCII | re.IGNORECASE)
+_STAMP = re.compile(r"(\d{8})(?:T(\d{4})(\d\d)(Z)?)?", re.ASCII | re.IGNORECASE)
 _DAY = timedelta(days=1)
 
 
@@ -46,15 +46,16 @@ def read_stamp(line: Line, zones: Zones) -> Stamp:
     match = _STAMP.fullmatch(line.value.strip())
     if match is None:
         raise Unreadable(line.name)
+    is_date = match[2] is None or line.parameters.get("VALUE", "").upper() == "DATE"
+    # A leap second is the last second of its minute.
+    seconds = min(match[3] or "", "59")
     try:
-        day = date(int(match[1]), int(match[2]), int(match[3]))
-        if match[4] is None or line.parameters.get("VALUE", "").upper() == "DATE":
-            return Stamp(datetime.combine(day, time()), zones.default, True)
-        # A leap second is the last second of its minute.
-        wall = datetime.combine(day, time(int(match[4]), int(match[5]), min(int(match[6]), 59)))
+        wall = datetime.fromisoformat(match[1] if is_date else f"{match[1]}T{match[2]}{seconds}")
     except ValueError as error:
         raise Unreadable(line.name) from error
-    zone = "UTC" if match[7] else zones.named(line.parameters.get("TZID"))
+    if is_date:
+        return Stamp(wall, zones.default, True)
+    zone = "UTC" if match[4] else zones.named(line.parameters.get("TZID"))
     return Stamp(wall, zone, False)
 
 

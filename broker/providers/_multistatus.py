@@ -21,9 +21,12 @@ CALENDAR_SERVER = "{http://calendarserver.org/ns/}"
 APPLE = "{http://apple.com/ns/ical/}"
 
 MAX_PATH = 4_000
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _NO_PATH = re.compile(r"[\x00-\x1f\x7f#]")
-_STATUS = re.compile(r"\s(\d{3})(?:\s|$)", re.ASCII)
-_MULTISTATUS, _RESPONSE = f"{DAV}multistatus", f"{DAV}response"
+_STATUS_CODE = re.compile(r"\s(\d{3})(?:\s|$)", re.ASCII)
+_MULTISTATUS, _RESPONSE, _PROPSTAT, _PROP, _STATUS, _HREF = (
+    f"{DAV}{name}" for name in ("multistatus", "response", "propstat", "prop", "status", "href")
+)
 _STRICT: dict[str, Any] = {
     "resolve_entities": False,
     "no_network": True,
@@ -157,10 +160,12 @@ def path_of(href: str, base: str) -> str:
     """
     href = href.strip()
     try:
-        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", href):
+        if href.startswith("/"):
+            path = href
+        elif _ABSOLUTE.match(href):
             path = urlsplit(href).path or "/"
         else:
-            path = href if href.startswith("/") else urljoin(base, href)
+            path = urljoin(base, href)
     except ValueError as error:
         raise UnreadableXml("bad address") from error
     if not path.startswith("/") or len(path) > MAX_PATH or _NO_PATH.search(path):
@@ -179,16 +184,33 @@ def key_of(path: str) -> str:
 
 
 def _resources(response: etree._Element, path: str) -> list[Resource]:
-    hrefs = [child.text or "" for child in response.iterchildren(f"{DAV}href")]
-    status = _status(response)
+    hrefs, status = list[str](), None
     props: dict[str, etree._Element] = {}
-    for propstat in response.iterchildren(f"{DAV}propstat"):
-        if _status(propstat) in {200, None}:
-            for prop in propstat.iterchildren(f"{DAV}prop"):
-                props.update({str(child.tag): child for child in prop.iterchildren()})
+    for child in response:
+        if child.tag == _PROPSTAT:
+            props |= _props(child)
+        elif child.tag == _HREF:
+            hrefs.append(child.text or "")
+        elif child.tag == _STATUS and status is None:
+            status = _code(child)
     return [Resource(path_of(href, path), status, props) for href in hrefs if href.strip()]
 
 
-def _status(element: etree._Element) -> int | None:
-    match = _STATUS.search(element.findtext(f"{DAV}status") or "")
+def _props(propstat: etree._Element) -> dict[str, etree._Element]:
+    """Give the properties that the server has: those with status 200, or without one."""
+    status: int | None = None
+    props: dict[str, etree._Element] = {}
+    for child in propstat:
+        if child.tag == _PROP:
+            props |= {str(prop.tag): prop for prop in child}
+        elif child.tag == _STATUS and status is None:
+            status = _code(child)
+    return props if status in {200, None} else {}
+
+
+def _code(element: etree._Element) -> int | None:
+    text = element.text or ""
+    if text == "HTTP/1.1 200 OK":
+        return 200
+    match = _STATUS_CODE.search(text)
     return int(match[1]) if match is not None else None

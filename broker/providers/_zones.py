@@ -139,6 +139,7 @@ def _zone_at(offset: timedelta) -> str | None:
     return next((name for name in zones if set(_offsets(name)) == {offset}), None)
 
 
+@lru_cache(maxsize=512)
 def zone_info(name: str) -> ZoneInfo:
     """Give the zone of an IANA name that this module gave."""
     return ZoneInfo(name)
@@ -149,6 +150,8 @@ def to_utc(wall: datetime, name: str) -> datetime:
 
     A time that the zone skips takes the offset before the gap; one it repeats is the first.
     """
+    if name == "UTC":
+        return wall.replace(tzinfo=UTC)
     try:
         return wall.replace(tzinfo=zone_info(name)).astimezone(UTC)
     except OverflowError:

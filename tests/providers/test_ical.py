@@ -312,6 +312,34 @@ def test_object_over_the_limit_is_not_read() -> None:
     assert {HREF} == read_object(Source(HREF, "e", text)).skipped
 
 
+def test_zones_mean_the_same_however_they_are_written() -> None:
+    """As usual they are cut out at once; written any other way they are read line by line."""
+    zone = BERLIN.format(tzid="Home")
+    lower = zone.replace("BEGIN:", "begin:").replace("TZID:", "tzid:")
+    spellings = (zone, lower, zone.replace("VTIMEZONE", "VTIMEZONE "), f"{zone}X-NOTHING")
+    lines = ("DTSTART;TZID=Home:20261201T100000", "DTEND;TZID=Home:20261201T110000")
+
+    for text in spellings:
+        found = reading(text, event("u1", *lines), zone="Asia/Tokyo")
+        assert [(NINE, NINE + HOUR)] == [(one.start.at, one.end.at) for one in found.events], text
+
+
+def test_zone_without_its_end_swallows_nothing() -> None:
+    zone = BERLIN.format(tzid="Home")
+    broken = zone.replace("END:VTIMEZONE", "X-LOST:1")
+
+    found = reading(broken, event("u1", GOOD), zone, event("u1", GOOD))
+
+    assert ([], {HREF}) == (found.events, found.skipped)
+
+
+@pytest.mark.parametrize("second", ["60", "61", "99"])
+def test_leap_seconds_end_their_minute(second: str) -> None:
+    found = single(f"DTSTART:20261201T0859{second}Z")
+
+    assert found.start == Moment(NINE - timedelta(seconds=1), "UTC")
+
+
 def test_alarms_and_zones_do_not_leak_into_events() -> None:
     found = single(
         GOOD,
