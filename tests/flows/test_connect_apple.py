@@ -128,7 +128,7 @@ def test_three_refusals_pause_the_login_and_leave_others_alone(apple: AppleWorld
         apple.try_apple(email=email, app_code=WRONG)
 
     assert apple.refused() == 3
-    page = apple.try_apple()
+    page = apple.try_apple(app_code=WRONG)
     assert page.status_code in (400, 429)
     assert apple.refused() == len(apple.icloud_calls) == 3
     assert apple.try_apple(email=APPLE_GRACE).status_code == 303
