@@ -46,9 +46,8 @@ NEWER = {
     "StoreEntryId": "Exchange2010_SP2",
     **dict.fromkeys(CALENDAR[CALENDAR.index("EnhancedLocation") :], "Exchange2013"),
     **dict.fromkeys(ITEM[ITEM.index("Flag") :], "Exchange2013"),
-    "DistinguishedFolderId": "Exchange2013",
 }
-"""Since which schema an element is known; the others always were."""
+"""Since which schema an element of items is known; the others always were."""
 
 READ_ONLY = frozenset(
     "ItemId ParentFolderId DateTimeReceived Size IsSubmitted IsDraft IsFromMe IsResend "

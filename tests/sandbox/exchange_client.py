@@ -105,7 +105,7 @@ class Company:
         version: str = "Exchange2010_SP2",
         header: str = "",
         session: requests.Session | None = None,
-        **headers: str,
+        **headers: str | None,
     ) -> requests.Response:
         """Send one request by hand, signed in with Basic."""
         text = _ENVELOPE.format(version=version, header=header, body=body)

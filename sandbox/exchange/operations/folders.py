@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..context import Context
-from ..fields import FOLDER, NEWER, element_of
+from ..fields import FOLDER, element_of
 from ..fragments import effective_rights, folder_id
 from ..model import CALENDAR_CLASS, Folder
 from ..soap import Element, Refused, SoapFault, T, answer, failure, success, tag
@@ -52,12 +52,9 @@ def read_shape(context: Context) -> frozenset[str]:
             wanted.add(element_of(path.get("FieldURI", "")))
         except ValueError as problem:
             raise SoapFault("ErrorSchemaValidation", f"Unknown FieldURI {problem}.") from problem
-    late = {name for name in wanted if not _known(name, context.schema)}
-    return frozenset(wanted - late)
-
-
-def _known(name: str, schema: str) -> bool:
-    return name not in NEWER or SCHEMAS.index(NEWER[name]) <= SCHEMAS.index(schema)
+    if SCHEMAS.index(context.schema) < SCHEMAS.index("Exchange2013"):
+        wanted.discard("DistinguishedFolderId")
+    return frozenset(wanted)
 
 
 def _below(context: Context, parent: Folder, deep: bool) -> list[Folder]:
