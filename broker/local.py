@@ -277,7 +277,9 @@ def _welcome(layout: Layout) -> None:
   partner application  {layout.sandbox_url}/   press "Connect your calendar"
   switch faults        {layout.sandbox_url}/sandbox
   health               {layout.broker_url}/health
-  people at Google     ada@calbroker.test, grace@..., alan@..., password "sandbox"
+  sign in at Google    ada@calbroker.test, grace@..., alan@..., password "sandbox"
+  sign in at iCloud    ada@icloud.calbroker.test, password "abcd-efgh-ijkl-mnop"
+  sign in by CalDAV    http://{HOST}:{layout.radicale_port}/, user "ada", password "sandbox"
   log files            {_shown(layout.var / "log")}/   warnings are shown here
   stop                 Ctrl-C
 """,

@@ -45,6 +45,7 @@ def create_app(
     called in the changing thread. Extensions: `google`, `faults`, `calls`.
     """
     app = Flask(__name__)
+    app.jinja_env.globals["stand_in"] = "Google"
     state = GoogleState(now or utc_now)
     faults = Faults()
     snapshot = Snapshot(state, state_file) if state_file else None

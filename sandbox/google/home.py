@@ -21,7 +21,7 @@ from .times import moment
 blueprint = Blueprint("google_home", __name__)
 
 _BACK, _AHEAD = timedelta(days=7), timedelta(days=60)
-_MOST_SHOWN = 200
+STEP = 200
 
 
 @blueprint.get("/")
@@ -42,7 +42,14 @@ def _signed_in() -> PersonHandle | None:
 
 def _sign_in_page(problem: str = "", email: str = "") -> str:
     people = list(state().world.people.values())
-    return render_template("home_sign_in.html", people=people, problem=problem, email=email)
+    return render_template(
+        "home_sign_in.html",
+        people=people,
+        password_label="Password",
+        hint="Everybody’s password here is “sandbox”.",
+        problem=problem,
+        email=email,
+    )
 
 
 @blueprint.post("/sign-in")
@@ -68,16 +75,23 @@ def _calendar_page(handle: PersonHandle, calendar_id: str, problem: str = "") ->
         except ApiError:
             calendar = handle.calendar()
         role = state().role(handle.person.email, calendar)
-        rows = [_row(calendar, stored) for stored in _shown(calendar)]
+        shown = _shown(calendar)
+        skipped = min(max(request.args.get("skip", 0, int), 0), len(shown))
+        rows = [_row(calendar, stored) for stored in shown[skipped : skipped + STEP]]
     tomorrow = state().now().astimezone(ZoneInfo(calendar.time_zone)).date() + timedelta(days=1)
     return render_template(
         "home.html",
         person=handle.person,
-        calendars=handle.calendars(),
-        calendar=calendar,
+        calendars=[(one.id, one.summary) for one, _entry, _role in handle.calendars()],
+        calendar=calendar.id,
+        title=calendar.summary,
+        time_zone=calendar.time_zone,
         writable=at_least(role, "writer"),
         readable=at_least(role, "reader"),
         rows=rows if at_least(role, "reader") else [],
+        skipped=skipped,
+        step=STEP,
+        total=len(shown),
         tomorrow=tomorrow.isoformat(),
         problem=problem,
     )
@@ -92,7 +106,7 @@ def _shown(calendar: Calendar) -> list[StoredEvent]:
         for stored in calendar.events.values()
         if stored.resource["status"] != "cancelled" and stored.end_s > low and stored.start_s < high
     ]
-    return sorted(found, key=lambda stored: stored.start_s)[:_MOST_SHOWN]
+    return sorted(found, key=lambda stored: stored.start_s)
 
 
 def _row(calendar: Calendar, stored: StoredEvent) -> dict[str, Any]:

@@ -41,7 +41,8 @@ def create_app(
     Extensions: `icloud`, `faults`, `calls`.
     """
     # The pages look like those of the other stand-in.
-    app = Flask(__name__, static_folder="../google/static")
+    app = Flask(__name__, static_folder="../google/static", template_folder="../google/templates")
+    app.jinja_env.globals["stand_in"] = "iCloud"
     state = ICloudState(now or utc_now)
     snapshot = Snapshot(state, state_file) if state_file else None
     if snapshot is None or not snapshot.load():

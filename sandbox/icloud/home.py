@@ -24,7 +24,7 @@ from .state import PersonHandle
 blueprint = Blueprint("icloud_home", __name__)
 
 _BACK, _AHEAD = timedelta(days=7), timedelta(days=60)
-_MOST_SHOWN = 200
+STEP = 200
 _DAY = timedelta(days=1)
 
 
@@ -47,7 +47,12 @@ def _signed_in() -> PersonHandle | None:
 def _sign_in_page(problem: str = "", email: str = "") -> str:
     people = list(state().world.people.values())
     return render_template(
-        "icloud_sign_in.html", people=people, password=PASSWORD, problem=problem, email=email
+        "home_sign_in.html",
+        people=people,
+        password_label="App-specific password",
+        hint=f"It is {PASSWORD} for everybody; a person’s own Apple password is never taken.",
+        problem=problem,
+        email=email,
     )
 
 
@@ -74,27 +79,38 @@ def _calendar_page(handle: PersonHandle, segment: str, problem: str = "") -> str
     shown = [row for row in handle.calendars() if row[2].kind == "VEVENT"]
     segment, entry, calendar = next((row for row in shown if row[0] == segment), shown[0])
     with state().lock:
-        rows = list(_rows(calendar))
+        found = _found(calendar)
+        skipped = min(max(request.args.get("skip", 0, int), 0), len(found))
+        rows = list(_rows(calendar, found[skipped : skipped + STEP]))
     tomorrow = state().now().astimezone(ZoneInfo(calendar.time_zone)).date() + _DAY
     return render_template(
-        "icloud_home.html",
+        "home.html",
         person=person,
-        calendars=shown,
-        segment=segment,
-        calendar=calendar,
+        calendars=[(name, one.name) for name, _entry, one in shown],
+        calendar=segment,
+        title=calendar.name,
+        time_zone=calendar.time_zone,
         writable=entry.access != "read",
+        readable=True,
         rows=rows,
+        skipped=skipped,
+        step=STEP,
+        total=len(found),
         tomorrow=tomorrow.isoformat(),
         problem=problem,
     )
 
 
-def _rows(calendar: Calendar) -> Iterator[dict[str, Any]]:
-    """Yield what can be read and has an occurrence from last week to two months ahead."""
+def _found(calendar: Calendar) -> list[StoredObject]:
+    """Return what has an occurrence from last week to two months ahead, by time."""
     now = state().now()
     low_s, high_s = (int(at.timestamp()) for at in (now - _BACK, now + _AHEAD))
-    found = sorted(in_range(calendar, "VEVENT", low_s, high_s), key=lambda one: one.start_s)
-    for stored in found[:_MOST_SHOWN]:
+    return sorted(in_range(calendar, "VEVENT", low_s, high_s), key=lambda one: one.start_s)
+
+
+def _rows(calendar: Calendar, found: list[StoredObject]) -> Iterator[dict[str, Any]]:
+    """Yield a row for each that can be read."""
+    for stored in found:
         with contextlib.suppress(ValueError):
             yield _row(calendar, stored)
 
@@ -113,7 +129,7 @@ def _row(calendar: Calendar, stored: StoredObject) -> dict[str, Any]:
     last = end - _DAY if all_day else end
     size = 10 if all_day else 16
     return {
-        "name": stored.name,
+        "id": stored.name,
         "summary": ical.unescaped(part.value("SUMMARY")),
         "start": start.replace(tzinfo=None).isoformat()[:size],
         "end": last.replace(tzinfo=None).isoformat()[:size],

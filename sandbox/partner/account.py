@@ -69,6 +69,8 @@ class Account:
     def keep(self, answer: dict[str, Any]) -> None:
         """Remember the tokens of a token answer; what it leaves out stays as it was."""
         known = self._store.tokens(self._visitor) or {}
+        if answer["sub"] != known.get("sub"):
+            known = {}
         now = datetime.now(UTC)
         expires_at = now + timedelta(seconds=int(answer["expires_in"]))
         self._store.keep_tokens(
@@ -83,7 +85,7 @@ class Account:
         except Refused as refusal:
             if refusal.error != "invalid_grant":
                 raise
-            self._store.keep_tokens(self._visitor, None)
+            self._store.forget(self._visitor)
             raise AuthorizeAgain from refusal
 
     def call(self, send: Callable[[str], Any]) -> Any:
@@ -135,8 +137,8 @@ class Account:
                 self.call(partial(self._give_back, profile["profile_id"]))
             self._broker.revoke(self.tokens["refresh_token"])
         except AuthorizeAgain:
-            pass
-        self._store.keep_tokens(self._visitor, None)
+            return
+        self._store.forget(self._visitor)
 
     def _give_back(self, profile_id: str, token: str) -> None:
         try:

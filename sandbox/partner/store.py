@@ -47,21 +47,50 @@ class Store:
             self._write()
             return found
 
-    def tokens(self, visitor: str) -> dict[str, Any] | None:
-        """Give the tokens that this browser holds."""
+    def accounts(self, visitor: str) -> dict[str, dict[str, Any]]:
+        """Give the tokens of every account that this browser connected, by account."""
         with self._lock:
-            tokens = self._data["visitors"].get(visitor, {}).get("tokens")
+            return dict(self._visitor(visitor)["accounts"])
+
+    def tokens(self, visitor: str) -> dict[str, Any] | None:
+        """Give the tokens of the account that this browser looks at."""
+        with self._lock:
+            found = self._visitor(visitor)
+            tokens = found["accounts"].get(found["current"])
             return dict(tokens) if tokens else None
 
-    def keep_tokens(self, visitor: str, tokens: dict[str, Any] | None) -> None:
-        """Replace the tokens of this browser; None forgets them."""
+    def choose(self, visitor: str, account: str) -> None:
+        """Look at another account; one that is not there changes nothing."""
         with self._lock:
-            self._visitor(visitor)["tokens"] = tokens
+            found = self._visitor(visitor)
+            if account in found["accounts"]:
+                found["current"] = account
+                self._write()
+
+    def keep_tokens(self, visitor: str, tokens: dict[str, Any]) -> None:
+        """Replace the tokens of their account, and look at it."""
+        with self._lock:
+            found = self._visitor(visitor)
+            found["current"] = tokens["sub"]
+            found["accounts"][found["current"]] = tokens
+            self._write()
+
+    def forget(self, visitor: str) -> None:
+        """Forget the account that this browser looks at, and look at another one."""
+        with self._lock:
+            found = self._visitor(visitor)
+            found["accounts"].pop(found["current"], None)
+            found["current"] = next(iter(found["accounts"]), "")
             self._write()
 
     def _visitor(self, visitor: str) -> dict[str, Any]:
         visitors: dict[str, Any] = self._data["visitors"]
-        found: dict[str, Any] = visitors.setdefault(visitor, {"attempts": {}, "tokens": None})
+        nothing: dict[str, Any] = {"attempts": {}, "accounts": {}, "current": ""}
+        found: dict[str, Any] = visitors.setdefault(visitor, nothing)
+        if "accounts" not in found:
+            # Written by an older version, which held one account's tokens only.
+            old = found.pop("tokens", None) or {}
+            found |= {"accounts": {old["sub"]: old} if old else {}, "current": old.get("sub", "")}
         while len(visitors) > MOST_VISITORS:
             del visitors[next(iter(visitors))]
         return found

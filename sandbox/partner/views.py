@@ -22,9 +22,7 @@ PROVIDERS = {
     "": "Let me choose there",
     "google": "Google",
     "apple": "Apple iCloud",
-    "office365": "Office 365",
-    "live_connect": "Outlook.com",
-    "exchange": "Exchange",
+    "caldav": "Another calendar server (CalDAV)",
 }
 LOCALES = {"": "As my browser asks", "en": "English", "de": "Deutsch", "ar": "العربية"}
 
@@ -89,7 +87,8 @@ def callback() -> Response | tuple[str, int]:
 
 @blueprint.get("/account")
 def account() -> Response | str:
-    """Show everything that arrived."""
+    """Show everything that arrived for one of the accounts that were connected here."""
+    _store().choose(_visitor(), request.args.get("of", ""))
     if _store().tokens(_visitor()) is None:
         return redirect(url_for("partner.front"), 303)
     overview = _account().overview()
@@ -98,6 +97,7 @@ def account() -> Response | str:
         "partner/account.html",
         overview=overview,
         tokens=_shown(_account().tokens),
+        accounts=[(sub, _named(held)) for sub, held in _store().accounts(_visitor()).items()],
         asked_live=asked,
         live=asked or overview.first_sync_pending,
         now=datetime.now(overview.zone),
@@ -176,6 +176,14 @@ def _broker() -> Broker:
 
 def _account() -> Account:
     return Account(_broker(), _store(), _visitor())
+
+
+def _named(tokens: dict[str, Any]) -> str:
+    """Name an account by the login that it was connected with."""
+    profile = tokens.get("linking_profile") or {}
+    return " · ".join(
+        profile[name] for name in ("profile_name", "provider_name") if profile.get(name)
+    ) or str(tokens["sub"])
 
 
 def _shown(tokens: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from broker import local_probes
+from broker import local, local_probes
 from broker.errors import ConfigError
 from broker.local import main
 from broker.local_environment import (
@@ -29,6 +29,8 @@ from broker.local_environment import (
 from broker.local_probes import check_port, only_one
 from broker.log_digest import LogDigest, summary
 from broker.settings import Settings
+from sandbox import radicale
+from sandbox.icloud import seed as icloud_seed
 from tests.local.processes import ROOT, eventually
 
 
@@ -269,6 +271,17 @@ class House:
                 if mark in path.read_bytes().split(b"\0"):
                     found.append(int(path.parent.name))
         return found
+
+
+def test_the_welcome_names_logins_that_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    local._welcome(layout(tmp_path, RADICALE_PORT="5551"))
+
+    said = capsys.readouterr().out
+    assert f'{icloud_seed.ADA}, password "{icloud_seed.PASSWORD}"' in said
+    login = f'user "{radicale.USER}", password "{radicale.PASSWORD}"'
+    assert f"http://127.0.0.1:5551/, {login}" in said
 
 
 def free_ports(count: int) -> list[int]:

@@ -21,6 +21,7 @@ class FakeBroker:
         self.code = "the-code"
         self.challenge = ""
         self.live_token = ACCESS
+        self.sub = "acc_1"
         self.refusal: tuple[str, int] | None = None
         self.missing: dict[str, int] = {}
         self.profile: dict[str, Any] = {
@@ -82,7 +83,8 @@ class FakeBroker:
             "refresh_token": REFRESH,
             "expires_in": 3600,
             "scope": "read_events",
-            "sub": "acc_1",
+            "sub": self.sub,
+            "linking_profile": self.profile,
         }
 
     def revoke(self) -> ResponseReturnValue:

@@ -200,3 +200,20 @@ def test_threads_change_a_calendar_together(app, person):
     changes = [one.changed for one in stored]
     assert before + 80 == len(person.events())
     assert sorted(set(changes)) == changes
+
+
+def test_a_full_calendar_is_shown_in_steps_to_its_last_event(app, browser):
+    app.test_client().post("/seed", json={"person": ADA, "events": 2000})
+
+    seen, path = set(), "/?calendar=primary"
+    while path:
+        page = browser.get(path).text
+        seen |= set(re.findall(r'name="event" value="([^"]+)"', page))
+        later = re.search(r'href="([^"]+)">Later<', page)
+        path = later[1].replace("&amp;", "&") if later else ""
+
+    total = int(re.search(r"of (\d+) events between", page)[1])
+    assert len(seen) == total > 400
+    assert ">Earlier<" in page
+    assert browser.get("/?skip=-5").text == browser.get("/").text
+    assert 200 == browser.get("/?skip=99999").status_code

@@ -259,3 +259,13 @@ def test_mounted_stand_in_names_paths_below_its_mount(tmp_path: Path) -> None:
 
 
 DEPTH = {"Depth": "0", "User-Agent": "Device/1"}
+
+
+def test_a_full_calendar_is_shown_in_steps(app: Flask, browser: FlaskClient) -> None:
+    app.test_client().post("/seed", json={"person": ADA, "events": 2000})
+
+    first, second = browser.get("/").text, browser.get("/?skip=200").text
+
+    assert "1 to 200 of" in first
+    assert "201 to 400 of" in second
+    assert ">Earlier<" not in first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,10 @@ from sandbox import google
 from sandbox.app import Config, create_site
 from sandbox.partner import agenda
 from sandbox.partner.broker import Away, Broker
+from sandbox.partner.store import Store
+from sandbox.partner.views import PROVIDERS
 from tests.sandbox.fake_broker import ACCESS, REFRESH, URL, FakeBroker, event
+from tests.world import World
 from tests.wsgi_adapter import WsgiAdapter
 
 TODAY = datetime.now(ZoneInfo("Europe/Berlin")).date()
@@ -289,6 +293,43 @@ class Unreachable(Broker):
         self, path: str, access_token: str, params: dict[str, str] | None = None
     ) -> dict[str, object]:
         raise Away
+
+
+def test_every_account_that_was_connected_stays_in_view(
+    browser: FlaskClient, broker: FakeBroker
+) -> None:
+    connected(browser, broker)
+    broker.sub = "acc_2"
+    broker.profile |= {"profile_name": "ada@dav.test", "provider_name": "caldav"}
+    connected(browser, broker)
+
+    page = browser.get("/account").text
+
+    assert 'of=acc_1"><bdi>ada@calbroker.test · google</bdi>' in page
+    assert 'of=acc_2" aria-current="page"><bdi>ada@dav.test · caldav</bdi>' in page
+    assert "<code>acc_1</code>" in browser.get("/account?of=acc_1").text
+    assert "<code>acc_1</code>" in browser.get("/account?of=acc_9").text
+    browser.post("/account/disconnect")
+    left = browser.get("/account").text
+    assert "<code>acc_2</code>" in left
+    assert "acc_1" not in left
+
+
+def test_every_service_on_offer_can_be_connected_there(world: World) -> None:
+    offered = {provider.provider_name for provider in world.runtime.providers.values()}
+
+    assert set(PROVIDERS) - {""} <= offered
+
+
+def test_tokens_of_an_older_version_are_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "partner.json"
+    old = {"attempts": {}, "tokens": {"sub": "acc_1", "access_token": "x"}}
+    path.write_text(json.dumps({"secret_key": "k", "visitors": {"v": old, "w": {"tokens": None}}}))
+
+    store = Store(path)
+
+    assert store.tokens("v") == old["tokens"]
+    assert store.tokens("w") is None
 
 
 def test_tokens_survive_a_restart_in_a_private_file(
