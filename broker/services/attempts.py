@@ -23,6 +23,11 @@ from broker.oauth_server.authorization import AuthorizationRequest
 from broker.services.runtime import Runtime
 
 LIFETIME = timedelta(minutes=20)
+# Each attempt is a row for a day. A whole office may stand behind one address.
+LIMITED_PER = timedelta(minutes=10)
+PER_BROWSER = 60
+PER_ADDRESS = 300
+PER_APPLICATION = 2_000
 _ATTEMPTS = table_of(ConnectAttempt)
 
 
@@ -50,14 +55,30 @@ class _Flow(msgspec.Struct, frozen=True):
 
 
 def begin(
-    runtime: Runtime, browser: str, *, request: AuthorizationRequest | None, profile_id: str | None
+    runtime: Runtime,
+    browser: str,
+    *,
+    request: AuthorizationRequest | None,
+    profile_id: str | None,
+    client_address: str,
 ) -> str:
-    """Open an attempt for this browser; gives its handle."""
+    """Open an attempt for this browser; gives its handle.
+
+    Raises TooManyRequests where more are opened than people would open.
+    """
     now = runtime.clock.now()
     handle, attempt_id = new_secret(), new_id("att")
     application_id = (
         request.application_id if request is not None else _application_of(profile_id or "")
     )
+    for scope, limit, who in (
+        ("browser", PER_BROWSER, browser),
+        ("address", PER_ADDRESS, client_address),
+        ("application", PER_APPLICATION, application_id),
+    ):
+        key = f"attempts:{scope}:{who}"
+        runtime.limits.check(key, limit=limit, per=LIMITED_PER)
+        runtime.limits.count(key, per=LIMITED_PER)
     wrapped = None
     if request is not None:
         place = f"connect_attempts:{attempt_id}:request"
@@ -87,7 +108,7 @@ def find(runtime: Runtime, handle: str, browser: str) -> Attempt:
     return _open(runtime, row, handle)
 
 
-def restart(runtime: Runtime, handle: str, browser: str) -> str:
+def restart(runtime: Runtime, handle: str, browser: str, *, client_address: str) -> str:
     """Open a new attempt for what an attempt that ran out was about; gives its handle.
 
     Raises AttemptOver unless it was this browser's and did not end.
@@ -101,7 +122,13 @@ def restart(runtime: Runtime, handle: str, browser: str) -> str:
         if not error.may_restart:
             raise
     old = _open(runtime, row, handle)
-    return begin(runtime, browser, request=old.request, profile_id=old.profile_id)
+    return begin(
+        runtime,
+        browser,
+        request=old.request,
+        profile_id=old.profile_id,
+        client_address=client_address,
+    )
 
 
 def ended(runtime: Runtime, handle: str, browser: str) -> Attempt:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from broker.models import (
     AccessToken,
     AuthorizationCode,
+    Calendar,
     ConnectAttempt,
     Diagnosis,
+    Event,
     Grant,
     Heartbeat,
     LoginRefusal,
@@ -21,10 +22,13 @@ from broker.models import (
     reading,
     transaction,
 )
-from broker.models.base import table_of
+from broker.models.base import changed, table_of
+from broker.models.upserts import insert_into
 from broker.services import tasks
 from broker.services.runtime import Runtime
 from broker.services.tasks import Kind, Lease
+from broker.sync.rows import Rows
+from broker.sync.steps import ROWS_PER_STEP
 
 EVERY = timedelta(hours=1)
 ATTEMPTS_KEPT = timedelta(days=1)
@@ -32,6 +36,7 @@ UNOPENED_KEPT = timedelta(days=1)
 SPENT_CODES_KEPT = timedelta(days=1)
 ROTATED_KEPT = timedelta(days=90)
 REFUSALS_KEPT = timedelta(days=1)
+GONE_KEPT = timedelta(days=60)
 ALIVE = timedelta(seconds=60)
 
 
@@ -45,6 +50,7 @@ def ensure(runtime: Runtime) -> None:
 def clean_up(runtime: Runtime, lease: Lease) -> None:
     """Delete what nobody can use any more, and end grants that the application never took."""
     now = runtime.clock.now()
+    _purge(runtime, lease, now)
     with transaction() as session:
         tasks.hold(session, lease, now)
         runtime.oauth.revoke_grants(session, _never_taken(session, now))
@@ -67,6 +73,24 @@ def clean_up(runtime: Runtime, lease: Lease) -> None:
         tasks.finish(session, lease, now + EVERY)
 
 
+def _purge(runtime: Runtime, lease: Lease, now: datetime) -> None:
+    """Drop the copies of calendars that went long ago, a portion for each transaction."""
+    events = select(Event.key).where(Event.calendar_id == Calendar.id).exists()
+    old = Calendar.deleted_at < now - GONE_KEPT
+    calendar_ids = reading().scalars(select(Calendar.id).where(old, events)).all()
+    for calendar_id in calendar_ids:
+        # Read anew in full, should it ever come back; which it may while we are at it.
+        forget = update(Calendar).where(Calendar.id == calendar_id, old)
+        forget = forget.values(sealed_cursor=None, revision=Calendar.revision + 1)
+        is_left = True
+        while is_left:
+            with transaction() as session:
+                tasks.hold(session, lease, runtime.clock.now())
+                is_left = bool(changed(session, forget)) and (
+                    Rows(session, calendar_id).purge(limit=ROWS_PER_STEP) == ROWS_PER_STEP
+                )
+
+
 def _never_taken(session: Session, now: datetime) -> list[str]:
     """Find live grants whose only code ran out unspent: nobody holds a token of them."""
     query = (
@@ -85,10 +109,7 @@ def beat(runtime: Runtime, name: str) -> None:
     """Note that the process of this name is alive."""
     table = table_of(Heartbeat)
     with transaction() as session:
-        make = (
-            postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-        )
-        statement = make(table).values(name=name, at=runtime.clock.now())
+        statement = insert_into(session, table).values(name=name, at=runtime.clock.now())
         session.execute(
             statement.on_conflict_do_update(
                 index_elements=["name"], set_={"at": statement.excluded["at"]}

@@ -194,6 +194,15 @@ class Rows:
             self._session, delete(_EVENTS).where(self._own_events, _EVENTS.c.key.in_(some))
         )
 
+    def purge(self, *, limit: int) -> int:
+        """Drop events and occurrences, of any kind; gives how many, at most *limit*."""
+        gone = 0
+        for table, key in ((_OCCURRENCES, _OCCURRENCES.c.uid), (_EVENTS, _EVENTS.c.key)):
+            own = table.c.calendar_id == self._calendar_id
+            some = select(key).where(own).limit(limit - gone)
+            gone += changed(self._session, delete(table).where(own, key.in_(some)))
+        return gone
+
     @property
     def _own_events(self) -> ColumnElement[bool]:
         return _EVENTS.c.calendar_id == self._calendar_id

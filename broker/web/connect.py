@@ -51,7 +51,9 @@ def authorize() -> ResponseReturnValue:
         return pages.problem(code, legal=legal())
     except AuthorizationError as error:
         return redirect(error.uri, 303)
-    handle = attempts.begin(runtime, browser(), request=asked, profile_id=None)
+    handle = attempts.begin(
+        runtime, browser(), request=asked, profile_id=None, client_address=client()
+    )
     slug = _slug_of(runtime, asked.provider_name)
     if slug is not None:
         return redirect(url_for("connect.show", handle=handle, slug=slug), 303)
@@ -62,13 +64,15 @@ def relink(profile_id: str) -> ResponseReturnValue:
     """Begin to connect a refused login again. The login itself proves who it is."""
     runtime = current_runtime()
     connection = attempts.relink_target(profile_id)
-    handle = attempts.begin(runtime, browser(), request=None, profile_id=profile_id)
+    handle = attempts.begin(
+        runtime, browser(), request=None, profile_id=profile_id, client_address=client()
+    )
     return redirect(url_for("connect.show", handle=handle, slug=connection.provider), 303)
 
 
 def restart(handle: str) -> ResponseReturnValue:
     """Begin again where an attempt ran out."""
-    anew = attempts.restart(current_runtime(), handle, browser())
+    anew = attempts.restart(current_runtime(), handle, browser(), client_address=client())
     return redirect(url_for("connect.choose", handle=anew), 303)
 
 
@@ -181,6 +185,11 @@ def browser() -> str:
     return str(session["browser"])
 
 
+def client() -> str:
+    """Give the address that the request came from, as far as proxies are trusted."""
+    return request.remote_addr or ""
+
+
 def _prove_password(attempt: Attempt, provider: PasswordProvider) -> ResponseReturnValue:
     runtime = current_runtime()
     form = attempt_pages.password_form(attempt, provider.slug)
@@ -193,7 +202,7 @@ def _prove_password(attempt: Attempt, provider: PasswordProvider) -> ResponseRet
         provider.slug,
         form.login(),
         application_id=attempt.application.id,
-        client_address=request.remote_addr or "",
+        client_address=client(),
     )
     try:
         if proved is None:
