@@ -163,8 +163,8 @@ def refused(attempt: Attempt, provider: Provider, code: str) -> ResponseReturnVa
 
 def stopped(attempt: Attempt, provider: Provider, code: str) -> ResponseReturnValue:
     """Show why a connection did not come about, and the way on."""
-    if code in RETRIED_IN_PLACE:
-        return form(attempt, provider, notice=code)
+    if code in RETRIED_IN_PLACE or isinstance(provider, PasswordProvider):
+        return form(attempt, provider, notice=known_code(code))
     return pages.problem(
         code,
         app=as_app(attempt.application),

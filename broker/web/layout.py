@@ -63,9 +63,14 @@ def page(
     app: App | None,
     legal: Legal | None,
     status: int = 200,
+    again: str | None = None,
     **values: Any,
 ) -> ResponseReturnValue:
-    """Fill in *template*, inside the frame that all pages have in common."""
+    """Fill in *template*, inside the frame that all pages have in common.
+
+    *again* is for the answer to a form that the same address shows when it is asked for by GET:
+    the reason code to ask with, or nothing.
+    """
     locale = current_locale()
     sign = _sign(app) if app else None
     html = render_template(
@@ -77,7 +82,7 @@ def page(
         legal=_shown(legal or Legal()),
         locale=locale,
         direction=direction(locale),
-        languages=_languages(locale),
+        languages=_languages(locale, again),
         **values,
     )
     return html, status
@@ -117,14 +122,14 @@ def _shown(legal: Legal) -> Legal:
     return Legal(safe(legal.privacy_url), safe(legal.terms_url), safe(legal.support_url))
 
 
-def _languages(current: str) -> list[tuple[str, str, str]]:
-    """Give each language with the address that shows this page in it.
-
-    The answer to a form, and a return from a provider, cannot be asked for again.
-    """
-    if request.method != "GET" or {"code", "error"} & set(request.args):
-        return []
+def _languages(current: str, again: str | None) -> list[tuple[str, str, str]]:
+    """Give each language with the address that shows this page in it, where there is one."""
     kept = [item for item in request.args.items(multi=True) if item[0] != "locale"]
+    if request.method != "GET":
+        if again is None:
+            return []
+        kept = [item for item in kept if item[0] != "reason"]
+        kept += [("reason", again)] if again else []
     return [
         (code, name, "" if code == current else f"?{urlencode([*kept, ('locale', code)])}")
         for code, name in LOCALES.items()

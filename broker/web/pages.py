@@ -218,6 +218,7 @@ def _form_page(
     return page(
         template,
         status=400 if trouble and request.method == "POST" else 200,
+        again=known_code(code) if code else "",
         title=f"{trouble} · {heading}" if trouble else heading,
         app=app,
         legal=legal,

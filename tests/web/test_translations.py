@@ -16,7 +16,7 @@ from flask import g
 from broker.web import translations
 from broker.web.translations import LOCALE_FOLDER, LOCALES
 from tests.browser.showcase import ROOT, make_app
-from tests.web.rendering import asked, link
+from tests.web.rendering import asked, link, problem
 
 TRANSLATED = [locale for locale in LOCALES if locale != "en"]
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "message": None}
@@ -150,12 +150,15 @@ def test_the_footer_offers_each_language_and_keeps_the_rest_of_the_address() -> 
     assert '<span lang="de" aria-current="true">Deutsch</span>' in page
 
 
-@pytest.mark.parametrize(
-    ("path", "method"), [("/", "POST"), ("/?code=x&state=y", "GET"), ("/?error=x", "GET")]
-)
-def test_a_page_that_cannot_be_asked_for_again_offers_no_languages(path: str, method: str) -> None:
-    with asked(path, method=method):
-        assert "<nav" not in link()
+def test_the_answer_to_a_form_offers_its_address_with_the_reason() -> None:
+    with asked("/x?locale=de&reason=old", method="POST"):
+        assert 'href="?locale=ar" lang="ar"' in link()
+        assert 'href="?reason=rate_limited&amp;locale=ar"' in link(notice="rate_limited")
+
+
+def test_a_page_that_cannot_be_asked_for_again_offers_no_languages() -> None:
+    with asked("/", method="POST"):
+        assert "<nav" not in problem("page_expired")
 
 
 def test_catalogues_are_the_ones_that_are_shipped() -> None:

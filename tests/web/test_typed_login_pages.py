@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.world import World, form_action
@@ -79,6 +81,35 @@ def test_a_failed_login_shows_the_code_that_support_finds(world: World) -> None:
     assert SECRET not in answer.text
     assert "Stopped at step 1 of" in answer.text
     assert 'value="http://192.168.1.1/"' in answer.text
+
+
+def test_a_page_with_an_error_can_be_read_in_another_language(world: World) -> None:
+    browser = world.browser()
+    page = world.open(browser, provider_name="caldav")
+
+    answer = world.press(browser, page, url="http://192.168.1.1/", username="ada", password=SECRET)
+    there = re.search(r'href="([^"]+)" lang="de"', answer.text)
+    assert there is not None
+    german = browser.get(form_action(page) + there[1].replace("&amp;", "&"))
+
+    assert '<html lang="de"' in german.text
+    assert 'role="alert"' in german.text
+    assert 'value="http://192.168.1.1/"' in german.text
+    assert 'value="ada"' in german.text
+    assert SECRET not in german.text
+
+
+def test_a_form_with_a_mistake_can_be_read_in_another_language(world: World) -> None:
+    browser = world.browser()
+    page = world.open(browser, provider_name="caldav")
+
+    answer = world.press(browser, page, url="dav.test", username="", password=SECRET)
+
+    assert "Type your user name." in answer.text
+    assert 'href="?locale=ar" lang="ar"' in answer.text
+    arabic = browser.get(form_action(page) + "?locale=ar")
+    assert 'value="dav.test"' in arabic.text
+    assert SECRET not in arabic.text
 
 
 def _token(text: str) -> str:
