@@ -42,12 +42,12 @@ class Accounts:
         connection = request.connection
         if not scheme:
             known = self._store.world.people.get(connection.login)
-            return known if known and self._is_open(known) else self._challenge(request)
+            return known if known and self._is_open(known) else self.challenge(request)
         if scheme == "basic" and "basic" in offered:
             return self._basic(request, token)
         if scheme in ("ntlm", "negotiate") and scheme in offered:
             return self._step(request, scheme, token)
-        return self._challenge(request)
+        return self.challenge(request)
 
     def find(self, name: str) -> Person | None:
         """Return whose account a login name is: `CORP\\name`, `name` in the domain, or a UPN."""
@@ -64,10 +64,10 @@ class Accounts:
         try:
             name, _, password = base64.b64decode(token).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
-            return self._challenge(request)
+            return self.challenge(request)
         person = self.find(name)
         if person is None:
-            return self._challenge(request)
+            return self.challenge(request)
         right = hmac.compare_digest(person.password.encode(), password.encode())
         return self._admit(request, person, right)
 
@@ -76,7 +76,7 @@ class Accounts:
         try:
             raw = base64.b64decode(token, validate=True)
         except binascii.Error:
-            return self._challenge(request)
+            return self.challenge(request)
         # Whoever begins a handshake is nobody until it is complete.
         connection.login = ""
         begins = b"NTLMSSP\0\1\0\0\0" in raw or connection.handshake is None
@@ -84,7 +84,7 @@ class Accounts:
             kind = "ntlm" if raw.startswith(b"NTLMSSP\0") else scheme
             connection.handshake = self._begin(request, kind)
         if connection.handshake is None:
-            return self._challenge(request)
+            return self.challenge(request)
         try:
             answer, name = connection.handshake.step(raw)
         except Denied as denial:
@@ -92,12 +92,12 @@ class Accounts:
             person = self.find(denial.name)
             if person and denial.counts:
                 return self._admit(request, person, False)
-            return self._challenge(request)
+            return self.challenge(request)
         if not name:
             return self._go_on(request, scheme, answer)
         connection.handshake = None
         person = self.find(name)
-        return self._admit(request, person, True) if person else self._challenge(request)
+        return self._admit(request, person, True) if person else self.challenge(request)
 
     def _begin(self, request: Request, scheme: str) -> Handshake:
         style = self._faults.style(None, "extended_protection", "require") or "allow"
@@ -146,7 +146,7 @@ class Accounts:
                     return person
             elif not right:
                 self._count(person)
-        return self._challenge(request, person)
+        return self.challenge(request, person)
 
     def _count(self, person: Person) -> None:
         person.bad_logons += 1
@@ -161,7 +161,7 @@ class Accounts:
             and not self._faults.find(person.email, *_NEVER_RIGHT)
         )
 
-    def _challenge(self, request: Request, person: Person | None = None) -> Answer:
+    def challenge(self, request: Request, person: Person | None = None) -> Answer:
         """Refuse, and say by which schemes one may sign in."""
         if self._faults.find(person.email if person else None, "mfa_only"):
             offered = "bearer"

@@ -53,9 +53,10 @@ FAULTS: dict[str, str] = {
     "mailbox_moved": "The mailbox has moved: ErrorMailboxMoveInProgress, or the code in `style`.",
     "subscription_lost": "Subscriptions are forgotten: ErrorSubscriptionNotFound.",
     "impersonation_denied": "The service account may not act for the person.",
-    "autodiscover": "Autodiscover by `style`: address (redirected to another address), cloud (to "
-    "onmicrosoft.com), url, loop, http, outsider, private, internal_only, 500, 600, 603, 401, "
-    "html, basic_site, www, missing.",
+    "autodiscover": "Autodiscover by `style`. Redirected: address, cloud (onmicrosoft.com), url, "
+    "loop, http, outsider, private, http_redirect (only without TLS). EWS elsewhere: "
+    "internal_only, ews_http, ews_outsider, ews_private. Errors: 500, 600, 603, busy, 401, html, "
+    "missing. The root domain: basic_site, www.",
 }
 """Every fault by name, with what it does in one line."""
 

@@ -61,7 +61,15 @@ def sow(state: ExchangeState) -> None:
 def _people() -> list[Person]:
     everybody = {"*": "freebusy"}
     return [
-        Person(ADA, "Ada Lovelace", "ada", ADA, _LONDON, rights={**everybody, GRACE: "reviewer"}),
+        Person(
+            ADA,
+            "Ada Lovelace",
+            "ada",
+            ADA,
+            _LONDON,
+            aliases=[f"ada.lovelace@{DOMAIN}"],
+            rights={**everybody, GRACE: "reviewer"},
+        ),
         Person(
             GRACE,
             "Grace Hopper",

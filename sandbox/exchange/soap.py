@@ -49,8 +49,8 @@ def _spoken(code: str) -> str:
     }.get(code, "An error occurred: " + code)
 
 
-def parse(body: bytes) -> Element:
-    """Read a request. Raises SoapFault when it is not XML, or has a DTD."""
+def parse(body: bytes, root_tag: str = f"{SOAP}Envelope") -> Element:
+    """Read a request. Raises SoapFault when it is not XML, has a DTD, or another root."""
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True
     )
@@ -60,7 +60,7 @@ def parse(body: bytes) -> Element:
         raise SoapFault(
             "ErrorInvalidRequest", f"The request is not valid XML: {problem.msg}"
         ) from problem
-    if root.getroottree().docinfo.doctype or root.tag != f"{SOAP}Envelope":
+    if root.getroottree().docinfo.doctype or root.tag != root_tag:
         raise SoapFault("ErrorInvalidRequest", "The request is invalid.")
     return root
 
