@@ -29,7 +29,7 @@ from broker.clock import Clock
 from broker.errors import AddressRefused, ProtocolError, ProviderUnavailable
 from broker.laps import Lap, Laps, measuring
 from broker.transport_failures import name_of
-from broker.wire import READ_TIMEOUT_S, Deadline, Trust, WireAdapter, make_session, within
+from broker.wire import Deadline, Trust, Wire, WireAdapter, within
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ DEADLINE = timedelta(seconds=60)
 TOO_SLOW = "too slow"
 USER_AGENT = "Calbroker/0.1 (gzip)"
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+_HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", "Accept": "*/*"}
 _CHUNK_BYTES = 64 * 1024
 _MULTISTATUS = 207
 _CREDENTIAL_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
@@ -140,13 +141,13 @@ class Http:
         self._is_alone = False
         self._trust = Trust(ca_file)
         self._wiring = (proxy_url, mounts)
-        self._plain = make_session(WireAdapter(self._trust, resolve), *self._wiring)
-        self._guarded = self._guarded_session()
+        self._plain = Wire(WireAdapter(self._trust, resolve), *self._wiring)
+        self._guarded = self._guarded_wire()
 
-    def _guarded_session(self, **kept: int) -> requests.Session:
+    def _guarded_wire(self, **kept: int) -> Wire:
         # Behind an egress proxy it is the proxy that connects: only the URL can be checked.
         find = resolve if self._wiring[0] else self.policy.addresses
-        return make_session(WireAdapter(self._trust, find, **kept), *self._wiring)
+        return Wire(WireAdapter(self._trust, find, **kept), *self._wiring)
 
     def traced(self, steps: list[Step]) -> Http:
         """Give a view of this Http whose calls are also written to *steps*."""
@@ -164,7 +165,7 @@ class Http:
         view = object.__new__(Http)
         view.__dict__.update(self.__dict__)
         view._is_alone = True
-        view._guarded = view._guarded_session(hosts=1, each=1)
+        view._guarded = view._guarded_wire(hosts=1, each=1)
         return view
 
     def call(self, call: Call) -> Answer:
@@ -211,22 +212,19 @@ class Http:
     ) -> Answer:
         if call.guarded:
             self.policy.check_url(url)
-        session = self._guarded if call.guarded else self._plain
+        wire = self._guarded if call.guarded else self._plain
         stays = first or same_origin(call.url, url)
-        headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", **call.headers}
+        headers = {**_HEADERS, **call.headers}
         if not stays:
             headers = {k: v for k, v in headers.items() if k.lower() not in _CREDENTIAL_HEADERS}
         try:
-            response = session.request(
+            response = wire.send(
                 method,
                 url,
-                params=call.params if first else None,
-                data=call.body,
                 headers=headers,
+                params=call.params if first else None,
+                body=call.body,
                 auth=call.auth if stays else None,
-                timeout=READ_TIMEOUT_S,
-                allow_redirects=False,
-                stream=True,
             )
             with response:
                 channel = _channel(response) if self._is_alone else None

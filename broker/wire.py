@@ -1,4 +1,4 @@
-"""What outgoing calls go over: sockets that keep a deadline, and sessions that keep nothing.
+"""What outgoing calls go over: sockets that keep a deadline.
 
 Timeouts of sockets count from byte to byte, so a server that drips can hold a caller for ever,
 and they begin anew with each address, greeting and header. Here every wait of a call, from the
@@ -238,34 +238,43 @@ class WireAdapter(HTTPAdapter):
         """Do nothing: the context knows the authorities, which requests would read again."""
 
 
-def make_session(
-    adapter: BaseAdapter, proxy_url: str | None, mounts: Mapping[str, BaseAdapter] | None
-) -> requests.Session:
-    """Make a session over *adapter*, or over *mounts* for the URL prefixes that it names.
+class Wire:
+    """Sends requests over *adapter*, or over *mounts* for the URL prefixes that it names.
 
-    It has no cookies, and no proxies or passwords of the environment.
+    What a session of requests does besides is what we do not want: it keeps cookies, looks for
+    proxies and passwords in the environment, and reads the body of every redirect whole.
     """
-    session = _Session()
-    session.trust_env = False
-    session.cookies.set_policy(_NoCookies())
-    if proxy_url:
-        session.proxies = {"http": proxy_url, "https": proxy_url}
-    for prefix in ("https://", "http://"):
-        session.mount(prefix, adapter)
-    for prefix, mounted in (mounts or {}).items():
-        session.mount(prefix, mounted)
-    return session
 
+    def __init__(
+        self, adapter: BaseAdapter, proxy_url: str | None, mounts: Mapping[str, BaseAdapter] | None
+    ) -> None:
+        self._adapter = adapter
+        self._proxies = {"http": proxy_url, "https": proxy_url} if proxy_url else {}
+        by_length = sorted((mounts or {}).items(), key=lambda pair: -len(pair[0]))
+        self._mounts = [(prefix.lower(), mounted) for prefix, mounted in by_length]
 
-class _Session(requests.Session):
-    """Looks at no redirect: requests would parse it and read its body whole, wanted or not."""
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        params: Mapping[str, Any] | None,
+        body: bytes | None,
+        auth: tuple[str, str] | None,
+    ) -> requests.Response:
+        """Send one request; the answer's body is still to be read.
 
-    def get_redirect_target(self, resp: object) -> None:
-        return None
-
-
-class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignore[name-defined,misc]
-    """Refuses every cookie: a login must never ride on another's session."""
-
-    def set_ok(self, cookie: object, request: object) -> bool:
-        return False
+        Raises the errors of requests, and OSErrors.
+        """
+        request = requests.PreparedRequest()
+        try:
+            request.prepare(method, url, dict(headers), data=body, params=params, auth=auth)
+        except ValueError as error:
+            raise requests.exceptions.InvalidURL("not an address") from error
+        address = (request.url or "").lower()
+        if not address.startswith(("http://", "https://")):
+            raise requests.exceptions.InvalidURL("not http")
+        mounted = (one for prefix, one in self._mounts if address.startswith(prefix))
+        adapter = next(mounted, self._adapter)
+        return adapter.send(request, stream=True, timeout=READ_TIMEOUT_S, proxies=self._proxies)

@@ -365,6 +365,30 @@ def test_redirects_to_what_is_no_address(target: str, redirects: int) -> None:
     assert 1 == len(adapter.calls)
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["", "x", "/path", "http://", "http://[", "http://a:port/", "http://a:99999/", "ftp://a/"]
+    + ["http://\ud800/", "file:///etc/passwd", "http://a b/", "//a/", "http://.a/", "http://*/"],
+)
+def test_what_is_no_address_is_not_asked(url: str) -> None:
+    http, adapter = http_to(app_that_answers())
+
+    with pytest.raises(ProviderUnavailable):
+        http.call(get(url))
+    with pytest.raises(AddressRefused):
+        http.call(get(url, guarded=True))
+
+    assert [] == adapter.calls
+
+
+def test_longest_prefix_is_mounted() -> None:
+    near, far = WsgiAdapter(app_that_answers(body=b"near")), WsgiAdapter(app_that_answers())
+    http = Http(FixedClock(NOW), mounts={"https://": far, "https://API.example/": near})
+
+    assert b"near" == http.call(get("https://api.EXAMPLE/x")).body
+    assert b"ok" == http.call(get("https://other.example/x")).body
+
+
 def test_redirect_loops_end() -> None:
     app = Redirecting("302 Found", {"https://api.example/": "/"})
     http, adapter = http_to(app)
