@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from authlib.oauth2.rfc6749 import InvalidRequestError, UnauthorizedClientError
 from authlib.oauth2.rfc7009 import RevocationEndpoint
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.orm import Session
 
-from broker.models import Grant, reading, transaction
+from broker.models import Account, Grant, reading, transaction
 from broker.models.base import table_of
+from broker.models.upserts import is_postgresql
 from broker.oauth_server.authentication import BASIC, NONE, POST
 from broker.oauth_server.clients import Client
 from broker.oauth_server.tokens import Bearer
@@ -20,6 +21,7 @@ from broker.oauth_server.tokens import Bearer
 if TYPE_CHECKING:
     from broker.oauth_server.server import AuthlibServer
 
+_accounts = table_of(Account)
 _grants = table_of(Grant)
 _COLUMNS = (
     _grants.c.id,
@@ -41,10 +43,22 @@ _LIVE_OF_ACCOUNT = select(_grants.c.id).where(
 )
 
 
+def lock_accounts(session: Session, account_ids: Select[tuple[str]] | Collection[str]) -> None:
+    """Lock accounts whose grants are about to end, before anything else is locked.
+
+    Grants may still be given meanwhile: without this, one that is given and ended while a
+    profile is taken away would make the two wait for each other. SQLite needs no locks.
+    """
+    if is_postgresql(session):
+        query = select(_accounts.c.id).where(_accounts.c.id.in_(account_ids))
+        session.execute(query.order_by(_accounts.c.id).with_for_update(key_share=True))
+
+
 def revoke(session: Session, now: datetime, grant_ids: Collection[str]) -> list[Bearer]:
     """Set the end of grants; gives those that had not ended before."""
     if not grant_ids:
         return []
+    lock_accounts(session, select(_grants.c.account_id).where(_grants.c.id.in_(grant_ids)))
     rows = session.execute(_REVOKE, {"ids": list(grant_ids), "now": now}).all()
     return [Bearer(*row) for row in rows]
 

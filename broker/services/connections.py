@@ -45,9 +45,10 @@ class _Stored(msgspec.Struct, frozen=True):
 def lock(session: Session, connection_ids: Iterable[str]) -> None:
     """Lock connections for the caller's transaction; what is read afterwards is true until then.
 
-    Everybody locks in one order, or two transactions wait for each other: grants, connections,
-    their tasks, their calendars. So this comes before `tasks.hold` wherever a transaction
-    writes a connection, or more than one task. SQLite has one writer and needs no locks.
+    Everybody locks in one order, or two transactions wait for each other: accounts, grants,
+    connections, their tasks, their calendars. So this comes before `tasks.hold` wherever a
+    transaction writes a connection, or more than one task. SQLite has one writer and needs no
+    locks.
     """
     if is_postgresql(session):
         session.execute(_LOCK, {"ids": list(connection_ids)})

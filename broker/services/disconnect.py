@@ -14,6 +14,7 @@ from broker.errors import AuthorizationLost, NotFound
 from broker.ids import new_id
 from broker.models import Account, Connection, Grant, Profile, Revocation, reading, transaction
 from broker.models.base import changed, table_of
+from broker.oauth_server.revocation import lock_accounts
 from broker.providers.base import OAuthProvider
 from broker.services import audit, calendar_lists, connections, tasks
 from broker.services.runtime import Runtime
@@ -83,10 +84,8 @@ def _locked_profile(session: Session, account_id: str, profile_id: str) -> Profi
     profile = session.get(Profile, profile_id)
     if profile is None or profile.account_id != account_id:
         raise NotFound("profile")
-    if session.get_bind().dialect.name == "postgresql":
-        # The grants first, as when they are revoked: without their profile they are written.
-        grants = select(Grant.id).where(Grant.account_id == account_id).order_by(Grant.id)
-        session.execute(grants.with_for_update())
+    # As when grants are revoked: without their profile they are written.
+    lock_accounts(session, [account_id])
     connections.lock(session, [profile.connection_id])
     found = session.get(Profile, profile_id, populate_existing=True)
     if found is None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from threading import Event, current_thread
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.processes.eventually import eventually
 from tests.world import ADA, Tokens, World
 
 pytestmark = pytest.mark.postgres
+LOCKED_FIRST = "FOR NO KEY UPDATE"
 FULL_DAY = {"start": {"date": "2026-03-10"}, "end": {"date": "2026-03-11"}}
 
 
@@ -255,3 +257,38 @@ def test_two_first_connects_of_one_login_are_one_connection(
     assert Counter(answer.status_code for answer in answers) == {303: 2}
     assert (pg_world.count("connections"), pg_world.count("profiles")) == (1, 2)
     assert only(pg_world, "SELECT credential_version FROM connections") == 2
+
+
+def test_a_grant_given_and_revoked_while_a_profile_is_taken_away(
+    crossing: Crossing, pg_world: World
+) -> None:
+    """Three transactions: the grant is not among those that the first knew of when it locked."""
+    tokens = pg_world.connected(ADA)
+    pg_world.work()
+    profile_id = pg_world.profile(tokens)["profile_id"]
+    pg_world.revoke(tokens)
+    arrive = arriving(pg_world)
+    given: list[Tokens] = []
+
+    def give(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        first = crossing.names.get(current_thread().name) == "first"
+        if first and not given and LOCKED_FIRST in statement:
+            with ThreadPoolExecutor(1) as pool:
+                back = pool.submit(crossing._in_app, "giver", arrive).result(60)
+                uri = back.headers["Location"]
+                given.append(pool.submit(pg_world.exchange, uri).result(60))
+
+    taken_away = partial(
+        disconnect.revoke_profile, pg_world.runtime, account_id=tokens.sub, profile_id=profile_id
+    )
+    with pg_world.app.app_context():
+        engine = db.engine
+    event.listen(engine, "after_cursor_execute", give)
+    _, second = crossing.run(
+        taken_away, lambda: pg_world.revoke(given[0]), stop_after="FROM connections"
+    )
+    event.remove(engine, "after_cursor_execute", give)
+
+    assert second.status_code == 200
+    assert pg_world.count("profiles") == 0
+    assert pg_world.rows("SELECT count(*) FROM grants WHERE revoked_at IS NULL") == [(0,)]
