@@ -21,6 +21,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolver = Callable[[str, int], list[str]]
 
 USUAL_PORTS = frozenset({443, 8443})
+PLAIN_PORTS = frozenset({80})
 _PORTS = {"http": 80, "https": 443}
 _REFUSED_NAMES = frozenset({"metadata.google.internal", "metadata", "instance-data"})
 _EMBEDDED = (
@@ -57,8 +58,8 @@ class AddressPolicy:
             except ValueError:
                 self._names.add(entry.lower().rstrip("."))
 
-    def check_url(self, url: str) -> None:
-        """Refuse what can be refused before any connection.
+    def check_url(self, url: str, *, plain: bool = False) -> None:
+        """Refuse what can be refused before any connection. *plain* asks for http on port 80.
 
         Raises AddressRefused with a reason code: `address_malformed`, `address_not_https`,
         `address_port`, `address_private`.
@@ -77,9 +78,9 @@ class AddressPolicy:
             return
         if host.rstrip(".").lower() in _REFUSED_NAMES:
             raise AddressRefused("address_private")
-        if parts.scheme != "https":
+        if parts.scheme != ("http" if plain else "https"):
             raise AddressRefused("address_not_https")
-        if port is not None and port not in USUAL_PORTS:
+        if port is not None and port not in (PLAIN_PORTS if plain else USUAL_PORTS):
             raise AddressRefused("address_port")
         if literal is not None and not is_public(literal):
             raise AddressRefused("address_private")

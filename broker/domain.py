@@ -212,8 +212,7 @@ class PasswordCredential:
     """A user name and password, and the address they were proved at.
 
     *addresses* are the person's own mail addresses there, in lower case, where the service told.
-    *dialect* is how to speak to the server, in words of its provider; empty when that has to be
-    asked every time.
+    *dialect* is how to speak to the server, in its provider's words; empty when not known.
     """
 
     url: str
@@ -227,18 +226,34 @@ Credential = OAuthCredential | PasswordCredential
 
 
 @dataclass(frozen=True, slots=True)
+class KnownServer:
+    """What an earlier login of the same mail domain taught: where, under what name, and how.
+
+    *username* is a pattern of `{email}` and `{local}`; *approved* allows a foreign host.
+    """
+
+    url: str
+    username: str = "{email}"
+    dialect: str = ""
+    approved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
     """What a person typed into a credential form.
 
     *url* is an address, a host or a mail address, and empty where the service has one address.
     *username* may be empty when *url* is a mail address, which is then the user name.
-    *confirmed* holds the hosts that the person was shown and said yes to.
+    *confirmed* holds the hosts that the person was shown and said yes to. *email* is theirs
+    where a form asks for it too. *known* are servers to try first, best first.
     """
 
     url: str
     username: str
     password: str = field(repr=False)
     confirmed: frozenset[str] = frozenset()
+    email: str = ""
+    known: tuple[KnownServer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,9 +48,10 @@ _CREDENTIAL_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization
 class Call:
     """One request to make. *operation* is the name used in errors and traces.
 
-    *guarded* marks an address that an outsider chose. *redirects* is how many hops may be
+    *guarded* marks an address that an outsider chose; *plain* lets it be http on port 80, and
+    leaves out *auth* and the headers that carry credentials. *redirects* is how many hops may be
     followed; *may_follow(from_url, to_url)* then decides each (None: same origin only). A hop
-    to another origin loses *auth* and the headers that carry credentials.
+    to another origin loses credentials too.
 
     *reading* reads the body of a 207 while it arrives, because lists can be long. It is called
     anew for each answer; what it raises ends the call.
@@ -67,6 +68,7 @@ class Call:
     deadline: timedelta = DEADLINE
     cap_bytes: int = BODY_CAP_BYTES
     guarded: bool = False
+    plain: bool = False
     redirects: int = 0
     may_follow: Callable[[str, str], bool] | None = None
     reading: Callable[[Iterator[bytes]], Any] | None = field(default=None, repr=False)
@@ -211,9 +213,9 @@ class Http:
         self, call: Call, method: str, url: str, deadline: Deadline, *, first: bool
     ) -> Answer:
         if call.guarded:
-            self.policy.check_url(url)
+            self.policy.check_url(url, plain=call.plain)
         wire = self._guarded if call.guarded else self._plain
-        stays = first or same_origin(call.url, url)
+        stays = not call.plain and (first or same_origin(call.url, url))
         headers = {**_HEADERS, **call.headers}
         if not stays:
             headers = {k: v for k, v in headers.items() if k.lower() not in _CREDENTIAL_HEADERS}

@@ -8,18 +8,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from broker.clock import Clock
-from broker.domain import Changes, Credential, PasswordCredential, RemoteCalendar, Window
+from broker.domain import (
+    Changes,
+    Credential,
+    Login,
+    PasswordCredential,
+    RemoteAccount,
+    RemoteCalendar,
+    Window,
+)
 from broker.errors import CalendarGone, ProviderUnavailable
 from broker.http import Http
 from broker.providers._ews.changes import Reader
+from broker.providers._ews.discovery.records import MailDns, MailRecords
 from broker.providers._ews.folders import (
     CALENDAR,
     DELETED,
     FindFolder,
     Folder,
     GetFolder,
+    Place,
     is_calendar,
 )
+from broker.providers._ews.joining import Joining
 from broker.providers._ews.session import Session
 
 _NOBODYS_TIME = "ipf.appointment.birthday"
@@ -34,9 +45,18 @@ class Exchange:
     window_bound = False
     """A cursor follows a whole folder, however far ahead."""
 
-    def __init__(self, http: Http, clock: Clock) -> None:
+    def __init__(self, http: Http, clock: Clock, records: MailRecords | None = None) -> None:
         self._http = http
         self._clock = clock
+        self._records = records or MailDns()
+
+    def verify(self, login: Login) -> tuple[PasswordCredential, RemoteAccount]:
+        """Find the person's mailbox and prove the login; a name is refused once at the most.
+
+        Raises LoginRejected, AddressRefused, HostUnconfirmed, UserError (`use_office365`,
+        `exchange_...`), or a ProviderError that names the step.
+        """
+        return Joining(self._http, self._clock, self._records, login).prove()
 
     def client(self, credential: Credential) -> ExchangeClient:
         """Give the view of one credential, with a connection of its own."""
@@ -54,17 +74,16 @@ class ExchangeClient:
     def calendars(self) -> list[RemoteCalendar]:
         """List the calendars of the mailbox, without those that were thrown away."""
         try:
-            known = self._session.call(GetFolder((CALENDAR, DELETED)))
+            primary, thrown_away = self._session.call(GetFolder((Place(CALENDAR), Place(DELETED))))
             found = list(self._folders())
         except CalendarGone as error:
             # A mailbox without folders is one that moves; no calendar is said to be gone.
             where = (error.provider, error.operation, error.status)
             raise ProviderUnavailable(*where, detail="folders not found") from error
-        primary = known.get(CALENDAR)
         listed = {folder.remote_id: folder for folder in found if is_calendar(folder)}
         if primary is not None:
             listed.setdefault(primary.remote_id, primary)
-        bin_id = known[DELETED].remote_id if DELETED in known else ""
+        bin_id = thrown_away.remote_id if thrown_away is not None else ""
         return [
             _calendar(folder, is_primary=primary is not None and primary.remote_id == remote_id)
             for remote_id, folder in listed.items()

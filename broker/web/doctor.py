@@ -56,8 +56,7 @@ class Line:
 class Checkup:
     """The steps of an attempt that failed; *summary* names the one that did.
 
-    *is_open* when the list says more than the reason does: a refused login needs no list, nor
-    does an address that was not even tried.
+    *is_open* when the list says more than the reason does: a refused login needs no list.
     """
 
     summary: str
@@ -78,7 +77,7 @@ def checkup(diagnosis: Diagnosis | None) -> Checkup | None:
         "total": len(findings),
         "step": _(STEPS[findings[failed].step]),
     }
-    is_open = findings[failed].step not in {StepName.ADDRESS, StepName.LOGIN}
+    is_open = findings[failed].step is not StepName.LOGIN
     return Checkup(summary, is_open, tuple(_lines(findings)))
 
 

@@ -44,7 +44,9 @@ class Server(ThreadingHTTPServer):
         self._workers: set[threading.Thread] = set()
         self._guard = threading.Lock()
         super().__init__(("127.0.0.1", port), _Handler)
-        self._thread = threading.Thread(target=self.serve_forever, name="exchange", daemon=True)
+        self._thread = threading.Thread(
+            target=self.serve_forever, args=(0.02,), name="exchange", daemon=True
+        )
 
     @property
     def port(self) -> int:
@@ -68,6 +70,16 @@ class Server(ThreadingHTTPServer):
                 connection.shutdown(socket.SHUT_RDWR)
         for worker in workers:
             worker.join(5)
+
+    def note(self, connection: socket.socket) -> None:
+        """Know of a connection, to cut it at the end."""
+        with self._guard:
+            self._open.add(connection)
+
+    def forget(self, connection: socket.socket) -> None:
+        """No longer know of a connection."""
+        with self._guard:
+            self._open.discard(connection)
 
     @contextmanager
     def connected(self, connection: socket.socket) -> Iterator[None]:
@@ -112,12 +124,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._tls = self.request = credentials.context.wrap_socket(
                 self.request, server_side=True
             )
+            # The plain socket gave its place to this one: it is what can be cut.
+            self.server.note(self._tls)
         super().setup()
 
     def finish(self) -> None:
         with suppress(OSError):
             super().finish()
         if self._tls is not None:
+            self.server.forget(self._tls)
             self._tls.close()
 
     def handle(self) -> None:

@@ -25,7 +25,7 @@ from broker.errors import (
 )
 from broker.http import Http
 from broker.providers._ews.faults import MEANINGS, Meaning
-from broker.providers._ews.folders import GetFolder
+from broker.providers._ews.folders import GetFolder, Place
 from broker.providers._ews.session import Session, Version, read_dialect
 from broker.providers._ews.signing_in import Scheme
 from broker.providers._ews.sync_folder_items import SyncFolderItems
@@ -195,7 +195,8 @@ def test_an_older_server_is_asked_again_in_its_own_version() -> None:
     )
     session = server.session()
 
-    assert "AAA=" == session.call(GetFolder())["calendar"].remote_id
+    (found,) = session.call(GetFolder())
+    assert found is not None and "AAA=" == found.remote_id
     assert b'Version="Exchange2010_SP2"' in server.bodies[0]
     assert b'Version="Exchange2007_SP1"' in server.bodies[1]
     assert "Basic Exchange2007_SP1" == session.dialect
@@ -228,5 +229,23 @@ def test_a_missing_folder_is_left_out() -> None:
             message("GetFolder", FOLDER),
         )
     )
-    found = Server(shape).session().call(GetFolder(("deleteditems", "calendar")))
-    assert ["calendar"] == list(found)
+    places = (Place("deleteditems"), Place("calendar"))
+    found = Server(shape).session().call(GetFolder(places))
+    assert found[0] is None and found[1] is not None
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("ErrorAccessDenied", None),
+        ("ErrorNonExistentMailbox", None),
+        ("ErrorServerBusy", RateLimited),
+    ],
+)
+def test_nothing_is_told_of_other_mailboxes(code: str, kind: type[Exception] | None) -> None:
+    shape = xml(error("GetFolder", code))
+    other = GetFolder((Place("calendar", "boss@contoso.example"),))
+    if kind is None:
+        assert [None] == Server(shape).session().call(other)
+    else:
+        assert isinstance(refusal(shape, operation=other), kind)

@@ -6,10 +6,11 @@ https://learn.microsoft.com/exchange/client-developer/web-service-reference/resp
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import TypeVar
 
 from lxml import etree
 
@@ -30,6 +31,7 @@ from broker.providers._ews.markup import SOAP, E, M, T, child_text
 from broker.retry_after import bounded, retry_after
 
 PROVIDER = "exchange"
+_T = TypeVar("_T")
 
 ACCESS_REFUSED = "access refused"
 MOVED = "mailbox is elsewhere"
@@ -152,6 +154,23 @@ def messages_of(response: etree._Element) -> Iterator[Message]:
     """Read the response messages of an operation, in the order of what was asked for."""
     for found in response.iterfind(f"{M}ResponseMessages/*"):
         yield read_message(found)
+
+
+def paired(
+    asked: Sequence[_T], response: etree._Element, operation: str
+) -> list[tuple[_T, Message]]:
+    """Pair what was asked for with what became of it.
+
+    Raises the error of the answer when it is one for all, and ProtocolError when something is
+    missing.
+    """
+    messages = list(messages_of(response))
+    if len(messages) == len(asked):
+        return list(zip(asked, messages, strict=True))
+    trouble = next((one.trouble for one in messages if one.trouble is not None), None)
+    if trouble is not None:
+        raise error_of(trouble, operation, 200)
+    raise ProtocolError(PROVIDER, operation, 200, detail="answers missing")
 
 
 def read_message(found: etree._Element) -> Message:

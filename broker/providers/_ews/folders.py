@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from lxml import etree
 
 from broker.errors import ProtocolError
-from broker.providers._ews.faults import PROVIDER, Meaning, error_of, messages_of
-from broker.providers._ews.markup import M, T, child_text, folder_id
+from broker.providers._ews.faults import PROVIDER, Meaning, Message, error_of, messages_of, paired
+from broker.providers._ews.markup import M, T, child_text, element, folder_id
 from broker.providers._ews.session import Version
 
 CALENDAR, DELETED, ROOT = "calendar", "deleteditems", "msgfolderroot"
@@ -35,34 +35,56 @@ class Folder:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A folder by its well-known name, in one's own mailbox or in that of an address."""
+
+    name: str
+    mailbox: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GetFolder:
-    """Read folders by their well-known names; one that is not there is left out.
+    """Read folders by their well-known names.
 
     The cheapest proof that a login works and has a mailbox.
     """
 
-    names: tuple[str, ...] = (CALENDAR,)
+    places: tuple[Place, ...] = (Place(CALENDAR),)
     name: str = "GetFolder"
 
     def body(self, version: Version) -> str:
         """Write the request."""
-        ids = "".join(f'<t:DistinguishedFolderId Id="{name}"/>' for name in self.names)
+        ids = "".join(map(_well_known, self.places))
         return f"<m:GetFolder>{_SHAPE}<m:FolderIds>{ids}</m:FolderIds></m:GetFolder>"
 
-    def read(self, response: etree._Element) -> dict[str, Folder]:
-        """Give the folders by the names that were asked for."""
-        found: dict[str, Folder] = {}
-        for name, message in zip(self.names, messages_of(response), strict=False):
-            trouble = message.trouble
-            if trouble is not None:
-                if trouble.meaning in {Meaning.FOLDER_GONE, Meaning.ITEM_GONE}:
-                    continue
-                raise error_of(trouble, self.name, 200)
-            folders = message.element.find(f"{M}Folders")
-            if folders is None or len(folders) != 1:
-                raise ProtocolError(PROVIDER, self.name, 200, detail="no folder")
-            found[name] = _folder(folders[0], self.name)
-        return found
+    def read(self, response: etree._Element) -> list[Folder | None]:
+        """Give the folders in the order of their places; None for one that is not there.
+
+        Nothing that is wrong with another mailbox is told: it may be nobody's.
+        """
+        return [self._one(*pair) for pair in paired(self.places, response, self.name)]
+
+    def _one(self, place: Place, message: Message) -> Folder | None:
+        trouble = message.trouble
+        if trouble is not None:
+            gone = trouble.meaning in {Meaning.FOLDER_GONE, Meaning.ITEM_GONE}
+            if gone or (place.mailbox and trouble.meaning not in _OF_THE_SERVER):
+                return None
+            raise error_of(trouble, self.name, 200)
+        folders = message.element.find(f"{M}Folders")
+        if folders is None or len(folders) != 1:
+            raise ProtocolError(PROVIDER, self.name, 200, detail="no folder")
+        return _folder(folders[0], self.name)
+
+
+_OF_THE_SERVER = frozenset({Meaning.BUSY, Meaning.TRANSIENT})
+
+
+def _well_known(place: Place) -> str:
+    mailbox = ""
+    if place.mailbox:
+        mailbox = f"<t:Mailbox>{element('t:EmailAddress', place.mailbox)}</t:Mailbox>"
+    return f'<t:DistinguishedFolderId Id="{place.name}">{mailbox}</t:DistinguishedFolderId>'
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from broker.errors import ProtocolError
-from broker.providers._ews.faults import (
-    BATCH_STOPPED,
-    PROVIDER,
-    Meaning,
-    error_of,
-    messages_of,
-)
+from broker.providers._ews.faults import BATCH_STOPPED, Meaning, error_of, paired
 from broker.providers._ews.markup import M, T, item_id
 from broker.providers._ews.session import Version
 from broker.providers._ews.tag import TAG_FIELD
@@ -78,10 +71,7 @@ class GetItem:
         """Sort the answers. Raises for what concerns the mailbox and not one item."""
         items: dict[str, etree._Element] = {}
         foreign, missing, left = set[str](), set[str](), list[str]()
-        messages = list(messages_of(response))
-        if len(messages) != len(self.ids):
-            raise ProtocolError(PROVIDER, self.name, 200, detail="items missing")
-        for asked, message in zip(self.ids, messages, strict=True):
+        for asked, message in paired(self.ids, response, self.name):
             trouble = message.trouble
             if trouble is None:
                 found = message.element.find(f"{M}Items")
