@@ -79,9 +79,12 @@ def create_app(
 
 
 def _engine_options(settings: Settings) -> dict[str, object]:
+    # Errors end in logs, and parameters may be what somebody typed.
+    options: dict[str, object] = {"hide_parameters": True}
     if settings.database_url.startswith("sqlite"):
-        return {}
-    return {"pool_pre_ping": True, "pool_size": 10, "connect_args": {"connect_timeout": 5}}
+        return options
+    timeouts = {"connect_timeout": 5}
+    return options | {"pool_pre_ping": True, "pool_size": 10, "connect_args": timeouts}
 
 
 def _runtime(

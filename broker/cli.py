@@ -27,7 +27,7 @@ from broker.services import (
     keys,
     status,
 )
-from broker.services.runtime import current_runtime
+from broker.services.runtime import Runtime, current_runtime
 from broker.supervisor import Child, Supervisor
 
 DEFAULT_SCOPE = "read_write"
@@ -188,12 +188,21 @@ def sync_status() -> None:
         click.echo(line)
 
 
+def _runtime_with_its_keys() -> Runtime:
+    """Give the runtime. With another's keys it would only write what nobody finds again."""
+    runtime = current_runtime()
+    health.ensure_canary(runtime)
+    state = health.keys(runtime)
+    if state != "ok":
+        raise click.ClickException(doctor.advice("keys", state))
+    return runtime
+
+
 @click.command("clock", epilog="Example: flask clock")
 @with_appcontext
 def clock() -> None:
     """Queue what is due, until stopped."""
-    runtime = current_runtime()
-    health.ensure_canary(runtime)
+    runtime = _runtime_with_its_keys()
     applications.ensure_local(runtime)
     housekeeping.ensure(runtime)
     worker.tick_until_stopped(_app(), runtime)
@@ -205,8 +214,9 @@ def clock() -> None:
 @with_appcontext
 def worker_command(burst: bool, processes: int) -> None:
     """Run tasks, until stopped."""
+    runtime = _runtime_with_its_keys()
     if processes == 1:
-        worker.work(_app(), current_runtime(), burst=burst)
+        worker.work(_app(), runtime, burst=burst)
         return
     one = [sys.executable, "-m", "flask", "--app", "wsgi", "worker"]
     names = (f"worker-{number}" for number in range(1, processes + 1))

@@ -7,13 +7,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
+from sqlalchemy import text
 
 from broker.cli import keys_group, unconfigured
 from broker.errors import ConfigError
 from broker.ids import new_key
+from broker.models import transaction
 from broker.services import health
 from broker.settings import Settings
 from tests.world import ADA, World
@@ -167,6 +170,44 @@ def test_the_doctor_examines_every_part(world: World) -> None:
     )
     assert result.exit_code == (1 if "BAD " in result.output else 0)
     assert "sandbox-google-secret" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [({"digest_key": new_key()}, "DIGEST_KEY"), ({"key_ring": {"k1": new_key()}}, "KEY_RING")],
+)
+def test_another_databases_keys_are_named_and_nothing_starts(
+    world: World, tmp_path: Path, changed: dict[str, Any], said: str
+) -> None:
+    """Otherwise every token is unknown and every calendar is found for the first time."""
+    with world.app.app_context():
+        health.ensure_canary(world.runtime)
+    own = {name: getattr(world.settings, name) for name in ("digest_key", "key_ring")}
+    other = World(tmp_path, **own | changed)
+
+    for words in (("clock",), ("worker", "--burst"), ("doctor",)):
+        result = run(other, *words)
+
+        assert (result.exit_code, said in result.output) == (1, True), result.output
+        assert "Traceback" not in result.output
+    with other.app.app_context():
+        health.ensure_canary(other.runtime)
+        assert health.check(other.runtime)["keys"] != "ok"
+    other.close()
+    with world.app.app_context():
+        assert health.check(world.runtime)["keys"] == "ok"
+
+
+def test_a_database_from_before_the_digest_canary_gets_one(world: World) -> None:
+    with world.app.app_context():
+        health.ensure_canary(world.runtime)
+        with transaction() as session:
+            session.execute(text("DELETE FROM key_canaries WHERE name = 'digest'"))
+        assert health.check(world.runtime)["keys"] == "ok"
+
+        health.ensure_canary(world.runtime)
+
+    assert world.count("key_canaries") == 2
 
 
 def flask(*words: str, **env: str) -> subprocess.CompletedProcess[str]:

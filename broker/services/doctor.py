@@ -30,7 +30,9 @@ def examine(runtime: Runtime) -> list[Finding]:
         findings += _proxies(runtime)
     findings += _providers(runtime)
     for part, state in health.check(runtime).items():
-        findings.append(Finding(part, state == "ok", state if state == "ok" else _advice(part)))
+        findings.append(
+            Finding(part, state == "ok", state if state == "ok" else advice(part, state))
+        )
     findings.append(_redis_policy(runtime))
     if all(finding.well for finding in findings if finding.part == "database"):
         findings.append(_key_use(runtime))
@@ -121,11 +123,14 @@ def _key_use(runtime: Runtime) -> Finding:
     return Finding("key ring", True, text + ("" if not old else ": run `flask keys rotate`"))
 
 
-def _advice(part: str) -> str:
+def advice(part: str, state: str) -> str:
+    """Give what an operator has to do about a part that is in this state."""
     return {
+        health.DIGEST_STATE: "DIGEST_KEY is not the one that this database was made with: put it "
+        "back, or every token, login and calendar in it is unknown",
         "database": "not answering: check DATABASE_URL and run `flask db upgrade`",
         "redis": "not answering: check REDIS_URL; without it nothing is synced, nor lost",
         "keys": "KEY_RING does not open this database: bring back the keys it was made with",
         "worker": "no worker seen lately: start `flask worker`",
         "clock": "no clock seen lately: start `flask clock`",
-    }.get(part, "not well")
+    }.get(state if state == health.DIGEST_STATE else part, "not well")

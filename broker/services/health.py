@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from redis.exceptions import RedisError
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from broker.errors import SealBroken
 from broker.models import KeyCanary, reading, transaction
+from broker.models.base import table_of
+from broker.models.upserts import insert_into
 from broker.services import housekeeping
 from broker.services.runtime import Runtime
 
 PROCESSES = ("worker", "clock")
 _CANARY = b"this ring opens what this database holds"
-_PLACE = "key_canaries:ring:wrapped"
+RING_STATE = "the key ring does not open this database"
+DIGEST_STATE = "the digest key is not this database's"
 
 
 def check(runtime: Runtime) -> dict[str, str]:
@@ -38,26 +43,46 @@ def check(runtime: Runtime) -> dict[str, str]:
 
 
 def keys(runtime: Runtime) -> str:
-    """Tell whether the key ring opens what the database holds."""
+    """Tell whether key ring and digest key are those that the database was made with."""
     session = reading()
-    canary = session.get(KeyCanary, "ring")
+    wrapped = {canary.name: canary.wrapped for canary in session.scalars(select(KeyCanary))}
     session.rollback()
-    if canary is None:
-        return "ok"
+    if not _is_seen(runtime, wrapped, "ring", _CANARY):
+        return RING_STATE
+    return "ok" if _is_seen(runtime, wrapped, "digest", _digest(runtime)) else DIGEST_STATE
+
+
+def _is_seen(runtime: Runtime, wrapped: Mapping[str, bytes], name: str, expected: bytes) -> bool:
+    """Tell whether a canary opens and is what we expect; one that was never left is no fault."""
+    if name not in wrapped:
+        return True
     try:
-        opened = runtime.vault.unwrap(canary.wrapped, _PLACE)
+        return runtime.vault.unwrap(wrapped[name], _place(name)) == expected
     except SealBroken:
-        return "the key ring does not open this database"
-    return "ok" if opened == _CANARY else "the key ring does not open this database"
+        return False
 
 
 def ensure_canary(runtime: Runtime) -> None:
-    """Leave a canary in a new database, sealed under the ring that it begins with."""
-    if reading().get(KeyCanary, "ring") is not None:
+    """Leave canaries in a new database: a text under the ring, and a digest of one."""
+    if keys(runtime) != "ok":
+        return
+    left = {"ring": _CANARY, "digest": _digest(runtime)}
+    held = set(reading().scalars(select(KeyCanary.name)))
+    if held.issuperset(left):
         return
     with transaction() as session:
-        if session.get(KeyCanary, "ring") is None:
-            session.add(KeyCanary(name="ring", wrapped=runtime.vault.wrap(_CANARY, _PLACE)))
+        for name, plain in left.items():
+            canary = {"name": name, "wrapped": runtime.vault.wrap(plain, _place(name))}
+            statement = insert_into(session, table_of(KeyCanary)).values(canary)
+            session.execute(statement.on_conflict_do_nothing())
+
+
+def _digest(runtime: Runtime) -> bytes:
+    return runtime.vault.digest("canary", _CANARY.decode())
+
+
+def _place(name: str) -> str:
+    return f"key_canaries:{name}:wrapped"
 
 
 def _database() -> str:

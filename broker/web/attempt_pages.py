@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from flask import g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import escape
 
 from broker.errors import AddressRefused, AttemptOver, BrokerError, HostUnconfirmed
 from broker.models import Application
@@ -23,7 +24,7 @@ from broker.web.doctor import TIME_FORMAT
 from broker.web.forms import FORMS, ConfirmableForm, ConnectForm, PasswordForm
 from broker.web.layout import App, legal
 from broker.web.phrases import phrases_for
-from broker.web.translations import _, asked_locale
+from broker.web.translations import _, asked_locale, isolated
 from broker.web.words import known_code, words_for
 
 log = logging.getLogger(__name__)
@@ -132,7 +133,8 @@ def failed(
     if typed is not None:
         if isinstance(error, AddressRefused) and error.instead:
             blamed = typed[words_for(code).field]
-            blamed.errors = [_("Write this instead: %(address)s") % {"address": error.instead}]
+            said = escape(_("Write this instead: %(address)s"))
+            blamed.errors = [said % {"address": isolated(error.instead)}]
         return form(attempt, provider, form=typed, notice=code, diagnosis=diagnosis)
     return refused(attempt, provider, code)
 

@@ -56,7 +56,8 @@ class Line:
 class Checkup:
     """The steps of an attempt that failed; *summary* names the one that did.
 
-    *is_open* when the list says more than the reason does: a refused login needs no list.
+    *is_open* when the list says more than the reason does: a refused login needs no list, nor
+    does an address that was not even tried.
     """
 
     summary: str
@@ -77,7 +78,7 @@ def checkup(diagnosis: Diagnosis | None) -> Checkup | None:
         "total": len(findings),
         "step": _(STEPS[findings[failed].step]),
     }
-    is_open = findings[failed].step is not StepName.LOGIN
+    is_open = findings[failed].step not in {StepName.ADDRESS, StepName.LOGIN}
     return Checkup(summary, is_open, tuple(_lines(findings)))
 
 

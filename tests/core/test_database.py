@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 from sqlalchemy import QueuePool, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from broker.models import Heartbeat, db, snapshot, transaction
 from broker.models.base import table_of
@@ -82,3 +83,15 @@ def test_the_end_of_a_request_gives_its_connections_back(world: World) -> None:
         assert pool.checkedout() == held + 1
 
     assert pool.checkedout() == held
+
+
+def test_what_a_database_error_says_holds_nothing_personal() -> None:
+    """Errors are logged; their parameters may be what somebody typed."""
+    add("Ada Lovelace")
+
+    with pytest.raises(IntegrityError) as raised:
+        add("Ada Lovelace")
+
+    said = str(raised.value)
+    assert "heartbeats" in said
+    assert "Ada" not in said

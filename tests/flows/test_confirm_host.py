@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markupsafe import escape
 from werkzeug.test import TestResponse
 
 from sandbox.radicale import USER, add_calendar, create_wsgi
@@ -155,6 +156,7 @@ def test_a_question_is_no_refusal(hosts: TwoHosts) -> None:
         ("http://calendar.example", "https://calendar.example/"),
         ("https://ada:hunter2@calendar.example/dav/", "https://calendar.example/dav/"),
         ("caldav://calendar.example/dav/", "https://calendar.example/dav/"),
+        ("http://calendar.example/<b>", "https://calendar.example/&lt;b&gt;"),
     ],
 )
 def test_an_address_that_will_not_do_comes_with_what_to_write(
@@ -162,7 +164,7 @@ def test_an_address_that_will_not_do_comes_with_what_to_write(
 ) -> None:
     page = hosts.send(url=typed)
 
-    beside = re.search(r'<p class="error" id="url-error">([^<]+)', page.text)
+    beside = re.search(r'<p class="error" id="url-error">(.+)</p>', page.text)
     assert beside
-    assert beside[1] == f"Write this instead: {instead}"
-    assert f'value="{typed}"' in page.text
+    assert beside[1] == f"Write this instead: <bdi>{instead}</bdi>"
+    assert f'value="{escape(typed)}"' in page.text

@@ -25,12 +25,20 @@ from broker.errors import (
 )
 from broker.http import Http
 from broker.providers._multistatus import UnreadableXml, parse, path_of, read_multistatus
-from broker.providers.base import PasswordProvider
+from broker.providers.base import CalendarClient, PasswordProvider
 from broker.providers.caldav import CalDav, CalDavClient
 from sandbox.radicale import PASSWORD, USER, add_events, prepare
 from sandbox.radicale_events import CALENDARS, event, wrap
 from tests import faults
-from tests.providers.contract import HOUR, NOW, TUESDAY, ProviderContract, events_of, read
+from tests.providers.contract import (
+    HOUR,
+    NOW,
+    TUESDAY,
+    ProviderContract,
+    Remote,
+    events_of,
+    read,
+)
 from tests.providers.radicale_remote import ORIGIN, PRODID, RadicaleRemote
 from tests.wsgi_adapter import WsgiAdapter
 
@@ -90,8 +98,16 @@ class TestContractByCtag(ProviderContract):
     def provider(self, remote: RadicaleRemote, clock: FixedClock) -> CalDav:
         return CalDav(Http(clock, mounts={ORIGIN: remote.wire}), clock)
 
-    def test_forgotten_cursor_is_expired(self) -> None:  # type: ignore[override]
-        """A ctag is never forgotten."""
+    def test_forgotten_cursor_is_expired(
+        self, client: CalendarClient, remote: Remote, window: Window
+    ) -> None:
+        """A ctag is never forgotten: what it no longer equals is listed anew."""
+        cursor = read(client, remote, None, window)[-1].cursor
+        remote.forget_cursors()
+        remote.add_event("Later", TUESDAY, TUESDAY + HOUR)
+
+        listed = events_of(read(client, remote, cursor, window))
+        assert "Later" in {found.content.summary for found in listed}
 
     test_changes_show_up_once = None  # type: ignore[assignment]  # a change lists everything
 

@@ -14,12 +14,21 @@ from broker.domain import Login, Window, window_at
 from broker.errors import CalendarGone, CursorExpired, ProviderUnavailable
 from broker.providers._ical import Source, read_object
 from broker.providers.apple import Apple
+from broker.providers.base import CalendarClient
 from broker.providers.caldav import CalDavClient
 from broker.settings import AppleSettings
 from sandbox.icloud import seed
 from sandbox.radicale_events import event, wrap
 from tests import faults
-from tests.providers.contract import HOUR, NOW, TUESDAY, ProviderContract, events_of, read
+from tests.providers.contract import (
+    HOUR,
+    NOW,
+    TUESDAY,
+    ProviderContract,
+    Remote,
+    events_of,
+    read,
+)
 from tests.providers.icloud_remote import PASSWORD, PERSON, ICloudRemote
 
 SPAN = ("DTSTART:20261124T130000Z", "DTEND:20261124T140000Z")
@@ -68,8 +77,16 @@ class TestContractWithoutSync(ProviderContract):
     def credential(self, provider: Apple) -> Any:
         return provider.verify(Login("", PERSON, PASSWORD))[0]
 
-    def test_forgotten_cursor_is_expired(self) -> None:  # type: ignore[override]
-        """A ctag is never forgotten."""
+    def test_forgotten_cursor_is_expired(
+        self, client: CalendarClient, remote: Remote, window: Window
+    ) -> None:
+        """A ctag is never forgotten: what it no longer equals is listed anew."""
+        cursor = read(client, remote, None, window)[-1].cursor
+        remote.forget_cursors()
+        remote.add_event("Later", TUESDAY, TUESDAY + HOUR)
+
+        listed = events_of(read(client, remote, cursor, window))
+        assert "Later" in {found.content.summary for found in listed}
 
     test_changes_show_up_once = None  # type: ignore[assignment]  # a change lists everything
 
