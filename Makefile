@@ -1,6 +1,6 @@
 # Calbroker. `make run` and `make test` set up what they need, from nothing.
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint setup lock messages clean
+.PHONY: help run test bench lint setup lock audit messages clean
 MAKEFLAGS += --no-print-directory
 
 VENV := .venv
@@ -40,6 +40,9 @@ lock:  ## Pin the versions of pyproject.toml, with hashes (needs uv)
 	uv export --quiet --no-default-groups --format requirements-txt -o requirements.txt
 	uv export --quiet --no-default-groups --group local --format requirements-txt -o requirements-local.txt
 	uv export --quiet --no-default-groups --group dev --format requirements-txt -o requirements-dev.txt
+
+audit:  ## Look up known vulnerabilities of every pinned package (needs uv and the Internet)
+	uvx pip-audit --strict --require-hashes --disable-pip --desc -r requirements.txt -r requirements-dev.txt
 
 messages: $(DEV_STAMP)  ## Collect the texts of the pages and update the catalogues
 	$(BIN)/pybabel -q extract -F broker/locale/babel.cfg -k message -k N_ --no-location --sort-output \
