@@ -123,6 +123,8 @@ _REPEAT = frozenset(
     "RequiredAttendees OptionalAttendees Resources MailboxDataArray EventTypes".split()
 )
 """What may hold its alternatives any number of times; the others hold each place once."""
+_OF_TYPES = frozenset({"TimeZone", "FreeBusyViewOptions", "SuggestionsViewOptions"})
+"""Children of operations that are not of the messages namespace, as the others are."""
 _MANY = frozenset({"ExtendedProperty"})
 _NOT_EMPTY = frozenset(
     "FolderIds ParentFolderIds SyncFolderId ItemIds Items ItemChanges Updates RequiredAttendees "
@@ -166,18 +168,19 @@ def check(operation: Element, schema: str) -> None:
             if attribute not in element.attrib:
                 raise _fault(element, f"The required attribute '{attribute}' is missing.")
         if name in _PLACES:
-            _check_children(element, name, schema)
+            _check_children(element, name, schema, element is operation)
         pending.extend(reversed(element))
 
 
-def _check_children(element: Element, name: str, schema: str) -> None:
+def _check_children(element: Element, name: str, schema: str, is_operation: bool) -> None:
     places, reached, seen = _PLACES[name], -1, set[int]()
     if name in _NOT_EMPTY and not len(element):
         raise _fault(element, f"The element '{name}' has incomplete content.")
     for child in element:
         child_name = _local(child)
         place = places.get(child_name)
-        known = place is not None and _known(child_name, schema)
+        space = MESSAGES if is_operation and child_name not in _OF_TYPES else TYPES
+        known = place is not None and _known(child_name, schema) and _space(child) == space
         twice = place == reached and child_name not in _MANY and name not in _REPEAT
         if not known or place is None or place < reached or (twice and place in seen):
             raise _fault(
