@@ -61,6 +61,11 @@ def of_calendar(calendar_id: str) -> tuple[Calendar, Connection] | None:
     return (row[0], row[1]) if row is not None else None
 
 
+def is_wanted(connection: Connection) -> bool:
+    """Tell whether the provider accepts a connection and some application may read it."""
+    return connection.disconnected_reason is None and connection.unused_since is None
+
+
 def key_place(connection_id: str) -> str:
     """Name where a connection's wrapped data key belongs."""
     return f"connections:{connection_id}:key"

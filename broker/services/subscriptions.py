@@ -193,13 +193,28 @@ def receive(
     known = _resource_id(runtime, subscription, connection)
     if known and known != message.resource_id:
         raise NotFound("subscription")
-    # A channel lives on for days after its connection was left: it must not start it again.
-    if not message.wakes or connection.unused_since or connection.disconnected_reason:
-        return
+    if message.wakes:
+        _wake(runtime, connection.id, subscription.calendar_id)
+
+
+def _wake(runtime: Runtime, connection_id: str, calendar_id: str) -> None:
+    """Want a sync, unless the connection was left or refused; now, not when we read it.
+
+    A channel lives on for days after that and must not start it again. Whoever revives the
+    connection reads everything anyway, so that no message is lost by it.
+    """
     now = runtime.clock.now()
+    works = select(Connection.id).where(
+        Connection.id == connection_id,
+        Connection.unused_since.is_(None),
+        Connection.disconnected_reason.is_(None),
+    )
+    wanted: list[str] = []
     with transaction() as session:
-        task_id = tasks.want(session, Kind.SYNC_CALENDAR, subscription.calendar_id, now, now)
-    runtime.queue.announce([task_id])
+        connections.lock(session, [connection_id])
+        if session.scalar(works) is not None:
+            wanted.append(tasks.want(session, Kind.SYNC_CALENDAR, calendar_id, now, now))
+    runtime.queue.announce(wanted)
 
 
 def _find(subscription_id: str) -> tuple[Subscription, Connection] | None:

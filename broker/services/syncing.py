@@ -87,7 +87,7 @@ def sync_calendar(runtime: Runtime, lease: Lease) -> None:
 
 def _subject(runtime: Runtime, lease: Lease) -> Subject | None:
     found = connections.of_calendar(lease.subject_id)
-    if found is None or found[0].deleted_at or found[1].disconnected_reason:
+    if found is None or found[0].deleted_at or not connections.is_wanted(found[1]):
         with transaction() as session:
             tasks.finish(session, lease, None)
         return None

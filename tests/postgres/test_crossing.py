@@ -292,3 +292,29 @@ def test_a_grant_given_and_revoked_while_a_profile_is_taken_away(
     assert second.status_code == 200
     assert pg_world.count("profiles") == 0
     assert pg_world.rows("SELECT count(*) FROM grants WHERE revoked_at IS NULL") == [(0,)]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_push_message_that_crosses_the_last_application_leaving(
+    crossing: Crossing, pg_world: World, again: bool
+) -> None:
+    """It starts nothing that was left; what comes back meanwhile is read in any case."""
+    tokens = pg_world.connected(ADA)
+    pg_world.work()
+    pg_world.state.person(ADA).create_event(summary="Pushed", **FULL_DAY)
+    pg_world.work()
+    address, headers = pg_world.delivered[-1]
+    arrive = arriving(pg_world)
+
+    def leave() -> None:
+        assert pg_world.revoke(tokens).status_code == 200
+        if again:
+            assert arrive().status_code == 303
+
+    answer, _ = crossing.run(
+        lambda: pg_world._deliver(address, headers), leave, stop_after="FROM subscriptions"
+    )
+
+    assert answer == 204
+    kinds = {kind for (kind,) in pg_world.rows("SELECT kind FROM tasks")}
+    assert ("sync_calendar" in kinds) is again
