@@ -11,14 +11,17 @@ from broker.clock import Clock
 from broker.domain import (
     Changes,
     Credential,
+    EventDraft,
     Login,
     PasswordCredential,
     RemoteAccount,
     RemoteCalendar,
+    RemoteEvent,
     Window,
 )
 from broker.errors import CalendarGone, ProviderUnavailable
 from broker.http import Http
+from broker.providers._ews import writes
 from broker.providers._ews.changes import Reader
 from broker.providers._ews.discovery.records import MailDns, MailRecords
 from broker.providers._ews.folders import (
@@ -103,6 +106,14 @@ class ExchangeClient:
         An unchanged calendar costs one request. Raises CursorExpired.
         """
         return Reader(self._session, calendar_id, window).changes(cursor)
+
+    def save(self, calendar_id: str, event: EventDraft, *, etag: str | None) -> RemoteEvent:
+        """Create an event, or change the one that still has *etag*. See `EventWriter`."""
+        return writes.save(self._session, calendar_id, event, etag)
+
+    def delete(self, calendar_id: str, remote_id: str, *, etag: str | None) -> None:
+        """Delete an event that still has *etag*. See `EventWriter`."""
+        writes.delete(self._session, remote_id, etag)
 
 
 def _calendar(folder: Folder, *, is_primary: bool) -> RemoteCalendar:

@@ -1,0 +1,36 @@
+"""DeleteItem: into the person's own bin, where they can find it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lxml import etree
+
+from broker.errors import ProtocolError
+from broker.providers._ews.faults import PROVIDER, Meaning, error_of, messages_of
+from broker.providers._ews.markup import item_id
+from broker.providers._ews.session import Version
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteItem:
+    """Delete an event. Nobody is told; one already gone is a success."""
+
+    remote_id: str
+    name: str = "DeleteItem"
+
+    def body(self, version: Version) -> str:
+        """Write the request."""
+        return (
+            '<m:DeleteItem DeleteType="MoveToDeletedItems" SendMeetingCancellations="SendToNone">'
+            f"<m:ItemIds>{item_id(self.remote_id)}</m:ItemIds></m:DeleteItem>"
+        )
+
+    def read(self, response: etree._Element) -> None:
+        """See that it was done."""
+        message = next(messages_of(response), None)
+        if message is None:
+            raise ProtocolError(PROVIDER, self.name, 200, detail="no answer")
+        trouble = message.trouble
+        if trouble is not None and trouble.meaning is not Meaning.ITEM_GONE:
+            raise error_of(trouble, self.name, 200)
