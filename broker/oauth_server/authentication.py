@@ -14,8 +14,7 @@ from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 from broker.clock import Clock
 from broker.crypto import Vault, same
 from broker.errors import TooManyRequests
-from broker.models import transaction
-from broker.oauth_server import audit
+from broker.models import audit, transaction
 from broker.oauth_server.clients import Client, Clients
 from broker.oauth_server.payload import VALUE_LIMIT, BodyRequest
 
@@ -119,7 +118,7 @@ class Authenticator:
             self._throttle.check(key)
         except TooManyRequests:
             with transaction() as session:
-                audit.record(
+                audit.note(
                     session,
                     self._clock.now(),
                     audit.CLIENT_PAUSED,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidScopeError
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, RefreshTokenGrant
 
-from broker.models import transaction
-from broker.oauth_server import audit, scopes
+from broker.models import audit, transaction
+from broker.oauth_server import scopes
 from broker.oauth_server.authentication import BASIC, NONE, POST
 from broker.oauth_server.authorization import BadClient
 from broker.oauth_server.clients import Client

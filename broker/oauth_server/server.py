@@ -16,7 +16,8 @@ from werkzeug.datastructures import MultiDict
 from broker.clock import Clock
 from broker.crypto import Vault
 from broker.errors import TooManyRequests
-from broker.oauth_server import audit, authorization, metadata, revocation, scopes
+from broker.models import audit
+from broker.oauth_server import authorization, metadata, revocation, scopes
 from broker.oauth_server.authentication import Authenticator, NoThrottle, Throttle
 from broker.oauth_server.authorization import AuthorizationRequest
 from broker.oauth_server.clients import Client, Clients
@@ -114,7 +115,7 @@ class AuthlibServer(AuthorizationServer):  # type: ignore[misc]
     def end_grant(self, session: Session, bearer: Bearer, cause: str) -> None:
         """Revoke one grant because of an attack, and write down which."""
         if self.revoke_grants(session, [bearer.grant_id]):
-            audit.record(
+            audit.note(
                 session,
                 self._clock.now(),
                 cause,
@@ -127,7 +128,7 @@ class AuthlibServer(AuthorizationServer):  # type: ignore[misc]
         now = self._clock.now()
         ended = revocation.revoke(session, now, grant_ids)
         for grant in ended:
-            audit.record(
+            audit.note(
                 session,
                 now,
                 audit.GRANT_REVOKED,

@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session
 from broker.environment import is_loopback
 from broker.errors import InvalidFields, NotFound
 from broker.ids import new_client_secret, new_id
-from broker.models import Application, ApplicationSecret, RedirectUri, reading, transaction
+from broker.models import Application, ApplicationSecret, RedirectUri, audit, reading, transaction
 from broker.oauth_server import scopes
-from broker.services import audit
 from broker.services.runtime import Runtime
 
 LIVE_SECRETS = 2

@@ -23,10 +23,10 @@ from broker.domain import (
 )
 from broker.errors import AttemptOver, UserError
 from broker.ids import new_id, new_profile_id
-from broker.models import Account, ConnectAttempt, Connection, Grant, Profile, transaction
+from broker.models import Account, ConnectAttempt, Connection, Grant, Profile, audit, transaction
 from broker.models.base import changed
 from broker.providers.base import OAuthProvider, PasswordProvider
-from broker.services import attempts, audit, calendar_lists, connections, disconnect, tasks
+from broker.services import attempts, calendar_lists, connections, disconnect, tasks
 from broker.services.attempts import Attempt
 from broker.services.connections import Identity
 from broker.services.runtime import Runtime

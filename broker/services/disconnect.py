@@ -12,11 +12,20 @@ from broker.clock import Clock
 from broker.domain import OAuthCredential
 from broker.errors import AuthorizationLost, NotFound
 from broker.ids import new_id
-from broker.models import Account, Connection, Grant, Profile, Revocation, reading, transaction
+from broker.models import (
+    Account,
+    Connection,
+    Grant,
+    Profile,
+    Revocation,
+    audit,
+    reading,
+    transaction,
+)
 from broker.models.base import changed, table_of
 from broker.oauth_server.revocation import lock_accounts
 from broker.providers.base import OAuthProvider
-from broker.services import audit, calendar_lists, connections, tasks
+from broker.services import calendar_lists, connections, tasks
 from broker.services.runtime import Runtime
 from broker.services.tasks import Kind, Lease
 

@@ -22,12 +22,13 @@ from broker.models import (
     KeyCanary,
     RefreshToken,
     Revocation,
+    audit,
     reading,
     transaction,
 )
 from broker.models.base import changed, table_of
 from broker.oauth_server.tokens import successor_place
-from broker.services import audit, connections
+from broker.services import connections
 from broker.services.runtime import Runtime
 
 BATCH = 500

@@ -27,10 +27,10 @@ from sqlalchemy.orm import Session
 from broker.domain import Login, PasswordCredential
 from broker.errors import AuthorizationLost, LoginRejected, TooManyRequests, UserError
 from broker.http import Step
-from broker.models import Connection, LoginRefusal, reading, transaction
+from broker.models import Connection, LoginRefusal, audit, reading, transaction
 from broker.models.base import changed, table_of
 from broker.models.upserts import insert_into
-from broker.services import audit, connections
+from broker.services import connections
 from broker.services.login_rules import (
     PASSWORD_BYTES,
     PAUSES_FORGOTTEN_AFTER,

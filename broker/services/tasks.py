@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import String, and_, bindparam, case, delete, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from broker.errors import LeaseLost, RateLimited
 from broker.ids import jitter, new_id
 from broker.models import Task, reading, transaction
 from broker.models.base import UtcDateTime, changed, table_of
+from broker.models.upserts import insert_into, is_postgresql
 from broker.services.runtime import Runtime
 
 LEASE = timedelta(seconds=10)
@@ -103,8 +103,7 @@ def want(session: Session, kind: Kind, subject_id: str, now: datetime, due_at: d
     One that exists is moved forward, never back, and never past a wait that the provider
     asked for. A task that runs right now will run again.
     """
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(_TASKS).values(
+    statement = insert_into(session, _TASKS).values(
         id=new_id("tsk"),
         kind=kind.value,
         subject_id=subject_id,
@@ -137,7 +136,7 @@ def drop(session: Session, kinds: Iterable[Kind], subject_ids: Iterable[str]) ->
 
 def lock(session: Session, subject_ids: Iterable[str]) -> None:
     """Lock the tasks of calendars that are about to be written: a sync locks in this order."""
-    if session.get_bind().dialect.name == "postgresql":
+    if is_postgresql(session):
         query = select(_TASKS.c.id).where(_TASKS.c.subject_id.in_(list(subject_ids)))
         session.execute(query.order_by(_TASKS.c.id).with_for_update())
 
