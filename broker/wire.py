@@ -66,7 +66,7 @@ def within(clock: Clock, duration: timedelta) -> Iterator[Deadline]:
         _deadline.reset(token)
 
 
-def _patience(most_s: float) -> float:
+def patience_s(most_s: float) -> float:
     """Tell how long one wait may take. Raises TimeoutError when there is no time left."""
     deadline = _deadline.get()
     left_s = deadline.left_s() if deadline is not None else most_s
@@ -79,11 +79,11 @@ class _Socket(socket.socket):
     """Asks the deadline before each wait; `sendall` itself counts as one."""
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self.settimeout(_patience(READ_TIMEOUT_S))
+        self.settimeout(patience_s(READ_TIMEOUT_S))
         return super().recv_into(*args, **kwargs)
 
     def sendall(self, *args: Any, **kwargs: Any) -> None:
-        self.settimeout(_patience(READ_TIMEOUT_S))
+        self.settimeout(patience_s(READ_TIMEOUT_S))
         super().sendall(*args, **kwargs)
 
 
@@ -91,16 +91,16 @@ class _TlsSocket(ssl.SSLSocket):
     """The same over TLS, whose greeting is one wait however many bytes it takes."""
 
     def do_handshake(self, block: bool = False) -> None:
-        self.settimeout(_patience(CONNECT_TIMEOUT_S))
+        self.settimeout(patience_s(CONNECT_TIMEOUT_S))
         with lap(Lap.TLS):
             super().do_handshake(block)
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self.settimeout(_patience(READ_TIMEOUT_S))
+        self.settimeout(patience_s(READ_TIMEOUT_S))
         return super().recv_into(*args, **kwargs)
 
     def send(self, *args: Any, **kwargs: Any) -> int:
-        self.settimeout(_patience(READ_TIMEOUT_S))
+        self.settimeout(patience_s(READ_TIMEOUT_S))
         return super().send(*args, **kwargs)
 
 
@@ -140,7 +140,7 @@ def _connect(connection: HTTPConnection, find: Finder) -> socket.socket:
             # Above all TCP_NODELAY: without it a body waits until its headers are acknowledged.
             for option in connection.socket_options or ():
                 made.setsockopt(*option)
-            made.settimeout(_patience(CONNECT_TIMEOUT_S))
+            made.settimeout(patience_s(CONNECT_TIMEOUT_S))
             with lap(Lap.TCP):
                 made.connect((address, port))
         except OSError as error:
@@ -166,10 +166,10 @@ def _in_time(find: Finder, host: str, port: int) -> list[str]:
         except Exception as error:
             found.put(error)
 
-    patience_s = _patience(READ_TIMEOUT_S)
+    longest_s = patience_s(READ_TIMEOUT_S)
     Thread(target=ask, daemon=True).start()
     try:
-        answer = found.get(timeout=patience_s)
+        answer = found.get(timeout=longest_s)
     except Empty:
         raise TimeoutError("no answer of the resolver") from None
     if isinstance(answer, Exception):

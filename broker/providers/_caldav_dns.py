@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from dns.exception import DNSException
 from dns.resolver import Resolver
 
+from broker.wire import patience_s
+
 PATIENCE_S = 3.0
 MOST = 3
 SECURE, PLAIN = "_caldavs._tcp", "_caldav._tcp"
@@ -60,8 +62,8 @@ class Dns:
         if name.rpartition(".")[2] in _NOWHERE:
             return []
         try:
-            answer = Resolver().resolve(f"{name}.", kind, lifetime=PATIENCE_S, search=False)
-            return list(answer)
+            longest_s = patience_s(PATIENCE_S)
+            return list(Resolver().resolve(f"{name}.", kind, lifetime=longest_s, search=False))
         except (DNSException, OSError, UnicodeError, ValueError):
             return []
 

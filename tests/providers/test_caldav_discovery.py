@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from broker.providers._caldav_address import read_typed
 from broker.providers._caldav_dns import Dns, Srv, offers_plain, secure_addresses
 from broker.providers.caldav import CalDav
 from broker.providers.caldav_services import KNOWN, OTHER_WAYS, known_service, other_way
+from broker.wire import within
 from sandbox.radicale import PASSWORD, USER
 from tests import faults
 from tests.providers.contract import NOW
@@ -622,6 +624,24 @@ class TestRecords:
         monkeypatch.setattr(dns.resolver.Resolver, "resolve", never)
 
         assert [] == Dns().services("_caldavs._tcp.x.test") + Dns().texts("a.example")
+
+    def test_questions_share_the_deadline_of_the_attempt(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        clock, lifetimes = FixedClock(NOW), list[float]()
+
+        def slow(*args: Any, lifetime: float, **options: Any) -> list[Any]:
+            lifetimes.append(lifetime)
+            clock.advance(seconds=lifetime)
+            return []
+
+        monkeypatch.setattr(dns.resolver.Resolver, "resolve", slow)
+
+        with within(clock, timedelta(seconds=5)):
+            for _ in range(4):
+                assert [] == Dns().texts("_caldavs._tcp.calbroker.com")
+
+        assert [3, 2] == lifetimes
 
     def test_dns_that_fails_is_dns_that_says_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(*args: Any, **options: Any) -> None:
