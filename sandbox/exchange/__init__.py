@@ -19,6 +19,7 @@ from . import control, seed
 from .calls import Call, Calls
 from .faults import FAULTS, Faults
 from .front import Front
+from .push import Pusher
 from .server import Server
 from .state import ExchangeState
 from .store import utc_now
@@ -76,8 +77,10 @@ class Listening:
         self.server = Server(port, front.answer, front.credentials)
         self.plain = _plain(plain_port, front)
         front.port, front.plain_port = self.server.port, self.plain.port
+        self.pusher = Pusher(front.store, front.faults)
         self.server.start()
         self.plain.start()
+        self.pusher.start()
 
     @property
     def url(self) -> str:
@@ -90,7 +93,10 @@ class Listening:
         return self.front.authority.file
 
     def close(self) -> None:
-        """Stop."""
+        """Stop, and let those go who wait for news."""
+        with self.front.store.transaction():
+            self.front.store.closed = True
+        self.pusher.join()
         self.server.close()
         self.plain.close()
 

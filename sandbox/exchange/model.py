@@ -124,6 +124,11 @@ class Subscription:
     url: str = ""
     minutes: int = 0
     expires_at_s: int = 0
+    told_at_s: int = 0
+    """When a push subscription last got through."""
+    retry_at_s: int = 0
+    retry_after_s: int = 0
+    """How long it waits after the next failure; 0 while nothing failed."""
 
 
 @dataclass

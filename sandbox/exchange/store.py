@@ -30,6 +30,10 @@ class Store:
         self.world = World(secret_key=secrets.token_urlsafe(32))
         self.on_change: list[Callable[[set[str]], None]] = []
         """Called after each transaction, outside the lock."""
+        self.closed = False
+        """Set when the servers stop, for answers that wait for news."""
+        self.streams: dict[str, int] = {}
+        """How many streaming answers each login has open."""
         self._depth = 0
 
     @contextmanager

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..context import Context
-from . import availability, create, delete, find, folders, get, misc, people, sync, update
+from . import (
+    availability,
+    create,
+    delete,
+    find,
+    folders,
+    get,
+    misc,
+    people,
+    streaming,
+    subscriptions,
+    sync,
+    update,
+)
 from .streamed import Streamed
 
 __all__ = ["OPERATIONS", "Streamed"]
@@ -24,6 +37,10 @@ OPERATIONS: dict[str, Callable[[Context], str | Streamed]] = {
     "ResolveNames": people.resolve_names,
     "GetRoomLists": people.get_room_lists,
     "GetRooms": people.get_rooms,
+    "Subscribe": subscriptions.subscribe,
+    "Unsubscribe": subscriptions.unsubscribe,
+    "GetEvents": subscriptions.get_events,
+    "GetStreamingEvents": streaming.get_streaming_events,
     "ConvertId": misc.convert_id,
     "GetServerTimeZones": misc.get_server_time_zones,
 }
