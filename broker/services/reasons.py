@@ -31,6 +31,10 @@ SENTENCES: Mapping[str, str] = {
         "The calendar service sent an answer that we could not read. We keep trying; "
         "what is shown may be out of date."
     ),
+    "events_unreadable": (
+        "Some events of a calendar are damaged at the calendar service, so they are missing or "
+        "as they were before. All others are up to date."
+    ),
     "configuration_refused": (
         "The calendar service refuses this installation. Its operator has to check the "
         "settings; the person need not do anything."

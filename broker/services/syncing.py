@@ -181,7 +181,7 @@ def _record(
 ) -> None:
     """End a pass: cursor, status and the next date, once all that it brought is written."""
     at = lease.started_at
-    unreadable = skipped if subject.cursor is None else subject.skipped
+    unreadable = skipped if subject.cursor is None else subject.skipped + skipped
     reason = EVENTS_UNREADABLE if unreadable else None
     values: dict[str, object] = {
         "synced_through": at,
@@ -195,8 +195,10 @@ def _record(
         values["sealed_cursor"] = subject.key.seal_text(page.cursor, place)
     if page.tzid:
         values["tzid"] = page.tzid
+    if unreadable != subject.skipped:
+        values["skipped"] = unreadable
     if subject.cursor is None:
-        values |= {"full_read_at": at, "rolled_to": copy.window.end, "skipped": skipped}
+        values |= {"full_read_at": at, "rolled_to": copy.window.end}
     with transaction() as session:
         connections.lock(session, [subject.connection_id])
         tasks.hold(session, lease, runtime.clock.now())
