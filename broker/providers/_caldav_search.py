@@ -145,11 +145,15 @@ class Search:
     def _ask(self, operation: str, path: str) -> Resource | None:
         """Ask a place about itself; None when it does not speak WebDAV.
 
-        What an answer says of any other path is not believed: it becomes the login's key.
+        What an answer says of any other path is not believed: it becomes the login's key. 403
+        at a place that we merely guessed may be about the place.
         """
         answer = self._send(operation, path)
-        if answer.status in {401, 403}:
+        guessed = path.endswith(LIKELY_PATHS) and path != path_of_url(self.dav.credential.url)
+        if answer.status == 401 or answer.status == 403 and not guessed:
             raise LoginRejected("login_rejected")
+        if answer.status == 403:
+            return None
         if answer.status != 207:
             error = self.dav.refusal(operation, answer)
             if isinstance(error, CalendarGone | ProtocolError) or answer.status == 501:

@@ -319,6 +319,24 @@ class TestHost:
 
         assert 1 == len(world.net.calls)
 
+    @pytest.mark.parametrize(
+        ("typed", "error"),
+        [("dav.example", UserError), ("https://dav.example/remote.php/dav/", LoginRejected)],
+    )
+    def test_403_at_a_place_that_was_guessed_is_no_refusal(
+        self, tmp_path: Path, typed: str, error: type[UserError]
+    ) -> None:
+        world = World(tmp_path, "dav.example")
+        world.faulty.add(
+            faults.status(403), applies=lambda e: e["PATH_INFO"].endswith("/remote.php/dav/")
+        )
+        world.faulty.add(faults.status(404))
+
+        with pytest.raises(error) as raised:
+            world.find(typed)
+
+        assert type(raised.value) is error
+
     def test_downgrade_on_another_port_is_refused(self, tmp_path: Path) -> None:
         world = World(tmp_path, "dav.example", "dav.example:80")
         world.faulty.add(faults.status(301, Location="http://dav.example:80/"))
