@@ -18,6 +18,7 @@ from .model import Person
 blueprint = Blueprint("google_authorize", __name__)
 
 _TICKET_LIFE_S = 3600
+_CONSENT = "_consent"
 
 
 @blueprint.route("/o/oauth2/v2/auth", methods=["GET", "POST"])
@@ -33,6 +34,8 @@ def authorize() -> AnyResponse | str:
             return _silent(asked)
         if request.method == "POST":
             return _posted(asked)
+        if _CONSENT in request.args:
+            return _consent_page(asked, _ticket_person(request.args[_CONSENT]))
         person = _signed_in()
         if person and "select_account" not in asked.prompts and _fits_hint(asked, person):
             return _continue_as(asked, person)
@@ -90,6 +93,12 @@ def _continue_as(asked: AuthRequest, person: Person) -> AnyResponse | str:
         return refused
     if "consent" not in asked.prompts and _is_granted(asked, person):
         return _finish(asked, person, list(asked.scopes), asked_consent=False)
+    # By way of an address of its own, which can be loaded again and come back to.
+    ticket = _tickets().dumps([person.email, _query_digest()])
+    return redirect(f"?{urlencode([*_asked_for(), (_CONSENT, ticket)])}", 303)
+
+
+def _consent_page(asked: AuthRequest, person: Person) -> str:
     return render_template(
         "consent.html",
         app_name=asked.client.name,
@@ -97,7 +106,7 @@ def _continue_as(asked: AuthRequest, person: Person) -> AnyResponse | str:
         granular=asked.is_granular,
         scopes=[(scope, scopes.label(scope)) for scope in asked.optional_scopes],
         sign_in=bool(asked.sign_in_scopes),
-        ticket=_tickets().dumps([person.email, _query_digest()]),
+        ticket=request.args[_CONSENT],
     )
 
 
@@ -124,7 +133,11 @@ def _tickets() -> URLSafeTimedSerializer:
 
 
 def _query_digest() -> str:
-    return sync_tokens.digest(sorted(request.args.items(multi=True)))
+    return sync_tokens.digest(sorted(_asked_for()))
+
+
+def _asked_for() -> list[tuple[str, str]]:
+    return [item for item in request.args.items(multi=True) if item[0] != _CONSENT]
 
 
 def _ticket_person(ticket: str) -> Person:

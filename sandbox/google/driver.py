@@ -43,12 +43,18 @@ class Visitor:
 
     def open(self, **changes: Any) -> TestResponse:
         """Arrive at the authorization page."""
-        return self.client.get(AUTHORIZE, query_string=self.query(**changes))
+        return self._on(self.client.get(AUTHORIZE, query_string=self.query(**changes)))
 
     def sign_in(self, email: str, password: str = PASSWORD, **changes: Any) -> TestResponse:
         """Send the sign-in form."""
         form = {"email": email, "password": password}
-        return self.client.post(AUTHORIZE, query_string=self.query(**changes), data=form)
+        query = self.query(**changes)
+        return self._on(self.client.post(AUTHORIZE, query_string=query, data=form))
+
+    def _on(self, answer: TestResponse) -> TestResponse:
+        """Follow a redirect from one of these pages to the next."""
+        here = (answer.location or "").startswith("?")
+        return self.client.get(AUTHORIZE + answer.location) if here else answer
 
     def decide(self, page: TestResponse, form: dict[str, Any], **changes: Any) -> TestResponse:
         """Send the consent form of a page with the boxes and the button in `form`."""

@@ -194,3 +194,16 @@ def test_blocked_by_an_administrator_never_redirects(app, visitor):
     assert 400 == page.status_code
     assert "Error 400: admin_policy_enforced" in page.text
     assert 200 == visitor.sign_in(GRACE).status_code
+
+
+def test_consent_page_has_an_address_that_can_be_loaded_again(visitor):
+    """Whoever comes back to it from the application is not asked to send a form anew."""
+    answer = visitor.client.post(
+        "/o/oauth2/v2/auth",
+        query_string=visitor.query(),
+        data={"email": ADA, "password": "sandbox"},
+    )
+
+    assert 303 == answer.status_code
+    for _time in range(2):
+        assert "wants access" in visitor.client.get("/o/oauth2/v2/auth" + answer.location).text

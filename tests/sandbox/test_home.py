@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +151,14 @@ def test_pages_run_no_foreign_script(browser: FlaskClient) -> None:
 
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
+
+
+def test_every_link_of_the_front_page_leads_somewhere(tmp_path: Path) -> None:
+    client = Client(create_app(Config(tmp_path)))
+    links = re.findall(r'href="(/[^"]*)"', client.get("/").text)
+
+    assert {"/google/", "/icloud/"} <= set(links)
+    for link in links:
+        answer = client.get(link, follow_redirects=True)
+        assert answer.status_code == 200, link
+        answer.close()
