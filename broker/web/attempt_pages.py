@@ -152,6 +152,7 @@ def _confirm(
         provider_label=provider.label,
         action_url=show,
         change_url=show,
+        cancel_url=url_for("connect.cancel", handle=attempt.handle),
         legal=legal(),
     )
 

@@ -137,6 +137,7 @@ def confirm(
     provider_label: str,
     action_url: str,
     change_url: str,
+    cancel_url: str,
     legal: Legal,
 ) -> ResponseReturnValue:
     """Ask whether the password may go to *host*, which is not the one that was typed.
@@ -162,6 +163,8 @@ def confirm(
         phrases=phrases_for(provider_slug),
         action_url=with_locale(action_url),
         change_url=with_locale(change_url),
+        cancel_url=with_locale(cancel_url),
+        cancel_form=CancelForm(),
     )
 
 

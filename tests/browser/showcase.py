@@ -150,6 +150,7 @@ def confirm() -> ResponseReturnValue:
         provider_label="CalDAV",
         action_url="/form",
         change_url="/scene/password",
+        cancel_url="/cancel",
         legal=LEGAL,
     )
 

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from sandbox.radicale import USER, add_calendar, create_wsgi
 from sandbox.radicale_events import Calendar, event, wrap
 from tests import faults
-from tests.world import World, form_action
+from tests.world import World, csrf, form_action, query_of
 from tests.wsgi_adapter import WsgiAdapter
 
 TYPED, PASSWORD = "http://dav.test/", "sandbox"
@@ -96,6 +96,18 @@ def test_no_leads_back_to_what_was_typed(hosts: TwoHosts) -> None:
     assert f'value="{USER}"' in form.text
     assert "sandbox" not in form.text.split('name="password"')[1].split(">")[0]
     assert 'name="confirmed"' not in form.text
+
+
+def test_the_way_back_to_the_application_is_there(hosts: TwoHosts) -> None:
+    browser = hosts.browser()
+    page = hosts.send(browser)
+    place = re.search(r'action="([^"]+/cancel[^"]*)"', page.text)
+    assert place
+
+    answer = browser.post(place[1], data={"csrf_token": csrf(page)})
+
+    assert query_of(answer.headers["Location"])["error"] == "access_denied"
+    assert hosts.second.calls == []
 
 
 def test_a_wrong_password_is_asked_for_again_but_the_host_is_not(hosts: TwoHosts) -> None:
