@@ -15,7 +15,7 @@ from flask import Flask
 
 from sandbox.google.snapshot import Snapshot
 
-from . import control, seed
+from . import control, home, seed
 from .calls import Call, Calls
 from .faults import FAULTS, Faults
 from .front import Front
@@ -46,7 +46,7 @@ def create_app(
     Extensions: `exchange`, `faults`, `calls`, and `listening` once it does.
     """
     # The pages look like those of the other stand-ins.
-    app = Flask(__name__, static_folder="../google/static")
+    app = Flask(__name__, static_folder="../google/static", template_folder="../google/templates")
     state = ExchangeState(now or utc_now)
     snapshot = Snapshot(state, state_file) if state_file else None
     if snapshot is None or not snapshot.load():
@@ -65,6 +65,7 @@ def create_app(
         "snapshot": snapshot,
     }
     app.register_blueprint(control.blueprint)
+    app.register_blueprint(home.blueprint)
     return app
 
 

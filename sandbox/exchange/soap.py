@@ -144,3 +144,10 @@ def tag(name: str, value: object) -> str:
     """Return a simple element of the types namespace."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return f"<t:{name}>{escape(text)}</t:{name}>"
+
+
+def plain(kept: str) -> str:
+    """Return the text of a kept element; of an extended property its value."""
+    root = etree.fromstring(f'<t:R xmlns:t="{TYPES}">{kept}</t:R>')
+    value = root.find(f".//{T}Value")
+    return (value.text if value is not None else "".join(root.itertext())) or ""

@@ -6,14 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lxml import etree
-
 from .. import zones
 from ..context import Context
 from ..ids import written
 from ..model import Person
 from ..occurrences import Occurrence, between
-from ..soap import MESSAGES, TYPES, Element, Refused, SoapFault, T, tag
+from ..soap import MESSAGES, TYPES, Element, Refused, SoapFault, T, plain, tag
 
 _MOST_MAILBOXES = 100
 _MOST_DAYS = {"Exchange2007_SP1": 42}
@@ -139,8 +137,7 @@ def _written(person: Person, found: list[Occurrence], view: str, query: _Query) 
 
 
 def _busy(found: Occurrence) -> str:
-    root = etree.fromstring(found.field("LegacyFreeBusyStatus").replace("t:", "") or "<a>Busy</a>")
-    return root.text or "Busy"
+    return plain(found.field("LegacyFreeBusyStatus")) or "Busy"
 
 
 def _merged(found: list[Occurrence], query: _Query) -> str:

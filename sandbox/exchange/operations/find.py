@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lxml import etree
-
 from .. import zones
 from ..context import Context
 from ..model import Folder
 from ..occurrences import Occurrence, between, whole
 from ..render import Shape, item
-from ..soap import TYPES, Element, Refused, answer, failure, success
+from ..soap import Element, Refused, answer, failure, plain, success
 from .get import item_shape
 from .restrictions import Restriction, Values, path_name
 
@@ -110,12 +108,6 @@ def _values(found: Occurrence) -> Values:
         if name == "LastModifiedTime":
             return zones.stamp(found.item.changed_at_s)
         kept = found.item.extended.get(name) if "=" in name else found.field(name)
-        return _text(kept) if kept else ""
+        return plain(kept) if kept else ""
 
     return value
-
-
-def _text(kept: str) -> str:
-    root = etree.fromstring(f'<t:R xmlns:t="{TYPES}">{kept}</t:R>')
-    value = root.find(f".//{{{TYPES}}}Value")
-    return (value.text if value is not None else "".join(root.itertext())) or ""
