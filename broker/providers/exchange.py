@@ -5,7 +5,7 @@ https://learn.microsoft.com/exchange/client-developer/exchange-web-services/star
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from broker.clock import Clock
 from broker.domain import (
@@ -21,7 +21,7 @@ from broker.domain import (
 )
 from broker.errors import CalendarGone, ProviderUnavailable
 from broker.http import Http
-from broker.providers._ews import writes
+from broker.providers._ews import get_user_availability, writes
 from broker.providers._ews.changes import Reader
 from broker.providers._ews.discovery.records import MailDns, MailRecords
 from broker.providers._ews.folders import (
@@ -33,7 +33,9 @@ from broker.providers._ews.folders import (
     Place,
     is_calendar,
 )
+from broker.providers._ews.get_user_availability import BusySpan, GetUserAvailability
 from broker.providers._ews.joining import Joining
+from broker.providers._ews.people import GetRoomLists, GetRooms, Mailbox, ResolveNames
 from broker.providers._ews.session import Session
 
 _NOBODYS_TIME = "ipf.appointment.birthday"
@@ -114,6 +116,26 @@ class ExchangeClient:
     def delete(self, calendar_id: str, remote_id: str, *, etag: str | None) -> None:
         """Delete an event that still has *etag*. See `EventWriter`."""
         writes.delete(self._session, remote_id, etag)
+
+    def free_busy(
+        self, addresses: Sequence[str], window: Window
+    ) -> dict[str, list[BusySpan] | None]:
+        """Tell when people are busy, by mail address; None of whom nothing may be known."""
+        found: dict[str, list[BusySpan] | None] = {}
+        for at in range(0, len(addresses), get_user_availability.MOST):
+            batch = tuple(addresses[at : at + get_user_availability.MOST])
+            found |= self._session.call(GetUserAvailability(batch, window))
+        return found
+
+    def people(self, entry: str) -> list[Mailbox]:
+        """Find whom a name, or the beginning of one, may mean in the company's directory."""
+        return self._session.call(ResolveNames(entry))
+
+    def rooms(self) -> list[Mailbox]:
+        """List the rooms that are in a list of the company (2010 and later)."""
+        lists = self._session.call(GetRoomLists())
+        found = (room for one in lists for room in self._session.call(GetRooms(one.email)))
+        return list({room.email.lower(): room for room in found}.values())
 
 
 def _calendar(folder: Folder, *, is_primary: bool) -> RemoteCalendar:

@@ -16,7 +16,7 @@ from broker.providers._ews.item_times import ONE_DAY, moment, read_instant, stam
 from broker.providers._ews.markup import T
 from broker.providers._ews.recurrences import excluded, read_rule
 
-_BUSY = {
+BUSY = {
     "Free": Busy.FREE,
     "Tentative": Busy.TENTATIVE,
     "OOF": Busy.OUT_OF_OFFICE,
@@ -137,7 +137,7 @@ def _event(
 ) -> RemoteEvent:
     own = fields.get("ItemId")
     mine = _own_answer(fields)
-    busy = _BUSY.get(_text(fields, "LegacyFreeBusyStatus"), Busy.BUSY)
+    busy = BUSY.get(_text(fields, "LegacyFreeBusyStatus"), Busy.BUSY)
     return RemoteEvent(
         remote_id=remote_id,
         etag=own.get("ChangeKey", "") if own is not None else "",

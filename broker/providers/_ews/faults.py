@@ -52,6 +52,7 @@ class Meaning(Enum):
     FORBIDDEN = auto()  # it works, but not for this
     FOLDER_GONE = auto()
     ITEM_GONE = auto()
+    NOBODY = auto()  # no such person, list or room
     STATE_DEAD = auto()  # read everything again
     CONFLICT = auto()  # changed since it was read
     NOT_EDITABLE = auto()  # wrong role, or the event is in a wrong state
@@ -96,6 +97,11 @@ MEANINGS: Mapping[str, Meaning] = {
         "ItemNotFound CalendarOccurrenceIndexIsOutOfRecurrenceRange "
         "CalendarOccurrenceIsDeletedFromRecurrence",
     ),
+    **_codes(
+        Meaning.NOBODY,
+        "NameResolutionNoResults NameResolutionNoMailbox NameResolutionMultipleResults "
+        "MailRecipientNotFound CannotFindRoomList InvalidSmtpAddress",
+    ),
     **_codes(Meaning.STATE_DEAD, "InvalidSyncStateData"),
     **_codes(
         Meaning.CONFLICT,
@@ -122,6 +128,7 @@ MEANINGS: Mapping[str, Meaning] = {
     **_codes(
         Meaning.BUG,
         "InvalidRequest SchemaValidation InvalidOperation CalendarViewRangeTooBig "
+        "TimeIntervalTooBig "
         "SendMeetingInvitationsRequired SendMeetingInvitationsOrCancellationsRequired "
         "SendMeetingCancellationsRequired",
     ),
@@ -244,6 +251,7 @@ _ERRORS: Mapping[Meaning, Callable[..., BrokerError]] = {
     Meaning.FOLDER_GONE: CalendarGone,
     # For what reads a folder, a folder that cannot be found is an item like any other.
     Meaning.ITEM_GONE: CalendarGone,
+    Meaning.NOBODY: ProtocolError,
     Meaning.STATE_DEAD: CursorExpired,
     Meaning.CONFLICT: _conflict,
     Meaning.NOT_EDITABLE: _not_editable,
