@@ -38,6 +38,7 @@ def _shape(names: Sequence[str]) -> str:
 _SHAPES = {
     Version.EXCHANGE_2007: _shape([*_FIELDS, *_OLDER]),
     Version.EXCHANGE_2010: _shape([*_FIELDS, *_NEWER]),
+    Version.EXCHANGE_2010_RTM: _shape([*_FIELDS, *_NEWER]),
 }
 
 

@@ -29,10 +29,11 @@ _T = TypeVar("_T", covariant=True)
 
 
 class Version(StrEnum):
-    """A schema that we write. Newer servers read both; each is named after its oldest reader."""
+    """A schema that we write, the newest first. A server reads its own and all older ones."""
 
-    EXCHANGE_2007 = "Exchange2007_SP1"
     EXCHANGE_2010 = "Exchange2010_SP2"
+    EXCHANGE_2010_RTM = "Exchange2010"
+    EXCHANGE_2007 = "Exchange2007_SP1"
 
 
 class Operation(Protocol[_T]):
@@ -68,11 +69,11 @@ class Session:
 
     def call(self, operation: Operation[_T], *, deadline: timedelta = DEADLINE) -> _T:
         """Do one operation. Raises the ProviderError, UserError or EditConflict that it meets."""
-        answer = self._send(operation, deadline)
-        fault, response = self._read(operation, answer)
-        if fault is not None and fault.meaning is Meaning.TOO_NEW and self._steps_down():
+        while True:
             answer = self._send(operation, deadline)
             fault, response = self._read(operation, answer)
+            if fault is None or fault.meaning is not Meaning.TOO_NEW or not self._steps_down():
+                break
         if fault is not None:
             raise error_of(fault, operation.name, answer.status)
         if response is None:
@@ -80,9 +81,10 @@ class Session:
         return operation.read(response)
 
     def _steps_down(self) -> bool:
-        is_first = self.version is not Version.EXCHANGE_2007
-        self.version = Version.EXCHANGE_2007
-        return is_first
+        """Go on in the next older version; False when there is none."""
+        older = list(Version)[list(Version).index(self.version) + 1 :]
+        self.version = older[0] if older else self.version
+        return bool(older)
 
     def _send(self, operation: Operation[object], deadline: timedelta) -> Answer:
         call = Call(

@@ -1,0 +1,154 @@
+"""From a mail address to a calendar, through the sandbox's Autodiscover and real NTLM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from broker.clock import FixedClock
+from broker.domain import Login, PasswordCredential, RemoteAccount
+from broker.errors import HostUnconfirmed, LoginRejected, ProviderUnavailable, UserError
+from broker.http import Http
+from broker.providers._caldav_dns import Srv
+from broker.providers.exchange import Exchange
+from sandbox.exchange.accounts import DOMAIN
+from sandbox.exchange.seed import ADA, ALAN, PASSWORD
+from tests.providers.contract import NOW
+from tests.providers.detour import Detour
+from tests.providers.exchange_remote import ExchangeRemote
+
+MAIL = f"mail.{DOMAIN}"
+
+
+class Company:
+    """The stand-in under its own names, and what DNS says of them."""
+
+    def __init__(self, remote: ExchangeRemote) -> None:
+        self.remote = remote
+        self.srv: list[Srv] = []
+
+    def services(self, name: str) -> list[Srv]:
+        return self.srv
+
+    def exchangers(self, name: str) -> list[str]:
+        return []
+
+    def connect(
+        self, email: str = ADA, password: str = PASSWORD, username: str = ""
+    ) -> tuple[PasswordCredential, RemoteAccount]:
+        """Connect as the form would, and read the calendars."""
+        listening = self.remote.listening
+        plain = listening.plain.port
+        mounts = {
+            "https://": Detour(listening.server.port, str(listening.ca_file)),
+            "http://": Detour(plain, ""),
+            "https://login.microsoftonline.com/": Detour(plain, ""),
+        }
+        http = Http(self.remote.clock, mounts=mounts)
+        provider = Exchange(http, self.remote.clock, self)
+        try:
+            proved = provider.verify(Login("", username, password, email=email))
+            assert provider.client(proved[0]).calendars()
+            return proved
+        finally:
+            for adapter in mounts.values():
+                adapter.close()
+
+    def style(self, style: str) -> None:
+        """Let Autodiscover behave in one of the stand-in's styles."""
+        self.remote.faults.set(None, "autodiscover", style=style)
+
+    def logins(self) -> list[str]:
+        """Give the hosts that a login was sent to, each once."""
+        tried = (call for call in self.remote.calls if call.scheme)
+        return list(dict.fromkeys(call.host for call in tried))
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Iterator[Company]:
+    remote = ExchangeRemote(tmp_path, FixedClock(NOW))
+    yield Company(remote)
+    remote.close()
+
+
+@pytest.mark.parametrize("version", ["Exchange2007_SP1", "Exchange2010", "ExchangeSE"])
+@pytest.mark.parametrize("schemes", ["ntlm", "negotiate,ntlm,basic", "basic"])
+def test_an_address_and_a_password_are_enough(company: Company, version: str, schemes: str) -> None:
+    company.remote.faults.set(None, "version", style=version)
+    company.remote.faults.set(None, "schemes", style=schemes)
+    credential, account = company.connect()
+
+    assert (f"https://{MAIL}/EWS/Exchange.asmx", ADA) == (credential.url, account.email)
+    assert [f"autodiscover.{DOMAIN}", MAIL] == company.logins()
+    spoken = {"ExchangeSE": "Exchange2010_SP2"}.get(version, version)
+    assert spoken == credential.dialect.split()[-1]
+
+
+@pytest.mark.parametrize("style", ["basic_site", "www", "html", "http_redirect", "url"])
+def test_odd_hosts_on_the_way_do_no_harm(company: Company, style: str) -> None:
+    company.style(style)
+    if style == "html":
+        with pytest.raises(UserError):
+            company.connect()
+    else:
+        assert company.connect()
+    assert DOMAIN not in company.logins()
+
+
+@pytest.mark.parametrize(
+    ("style", "code"),
+    [
+        ("cloud", "use_office365"),
+        ("loop", "exchange_not_found"),
+        ("500", "exchange_no_mailbox"),
+        ("missing", "exchange_not_found"),
+        ("private", "exchange_not_found"),
+    ],
+)
+def test_what_cannot_work_is_named(company: Company, style: str, code: str) -> None:
+    company.style(style)
+    with pytest.raises(UserError) as raised:
+        company.connect()
+    assert code == raised.value.code
+
+
+def test_an_outsiders_host_is_shown_first(company: Company) -> None:
+    company.style("ews_outsider")
+    with pytest.raises(HostUnconfirmed) as raised:
+        company.connect()
+    assert "mail.outsider.test" == raised.value.host
+    assert [f"autodiscover.{DOMAIN}"] == company.logins()
+
+
+def test_an_outsiders_host_without_a_certificate_is_not_even_shown(company: Company) -> None:
+    company.style("outsider")
+    with pytest.raises(ProviderUnavailable) as raised:
+        company.connect()
+    assert "certificate for another name" == raised.value.detail
+    assert not any("outsider" in host for host in company.logins())
+
+
+def test_a_wrong_password_costs_one_refused_login(company: Company) -> None:
+    with pytest.raises(LoginRejected):
+        company.connect(password="wrong")
+    assert 1 == company.remote.ada.person.bad_logons
+
+
+def test_who_has_another_name_says_so(company: Company) -> None:
+    with pytest.raises(LoginRejected):
+        company.connect(ALAN)
+    _, account = company.connect(ALAN, username="CORP/aturing")
+    assert ALAN == account.email
+
+
+@pytest.mark.parametrize("certificate", ["wrong_name", "expired", "unknown_ca"])
+def test_no_password_goes_to_a_host_that_cannot_prove_its_name(
+    company: Company, certificate: str
+) -> None:
+    company.remote.faults.set(None, "certificate", style=certificate)
+    with pytest.raises(ProviderUnavailable) as raised:
+        company.connect()
+    assert raised.value.detail.startswith("certificate")
+    assert [] == company.logins()
