@@ -53,7 +53,9 @@ _CLAIM = (
     )
     .returning(_TASKS.c.kind, _TASKS.c.subject_id, _TASKS.c.fence, _TASKS.c.attempts)
 )
-_HOLD = update(_TASKS).where(_OURS).values(lease_until=_LEASE_UNTIL)
+# One that has ended is held by nobody, though nobody has claimed it since.
+_HELD = _TASKS.c.lease_until.is_not(None)
+_HOLD = update(_TASKS).where(_OURS, _HELD).values(lease_until=_LEASE_UNTIL)
 _END = delete(_TASKS).where(_OURS, ~_WANTED)
 _COME_BACK = (
     update(_TASKS)

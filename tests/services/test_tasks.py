@@ -136,6 +136,24 @@ def test_a_renewed_lease_does_not_run_out(desk: Desk) -> None:
     assert tasks.claim(desk.runtime, task_id) is None
 
 
+@pytest.mark.parametrize("how", ["finished", "failed"])
+def test_a_renewal_that_comes_late_does_not_take_back_what_has_ended(desk: Desk, how: str) -> None:
+    """The thread that renews may run between the end of the work and its own."""
+    task_id = desk.want()
+    lease = desk.claim(task_id)
+    if how == "finished":
+        desk.finish(lease, hours=1)
+    else:
+        tasks.fail(desk.runtime, lease, "provider_unavailable", timedelta(hours=1))
+
+    assert tasks.renew(desk.runtime, lease) is False
+
+    desk.want()
+    desk.world.clock.advance(hours=1)
+    assert desk.row().lease_until is None
+    assert tasks.claim(desk.runtime, task_id) is not None
+
+
 def test_whoever_lost_the_lease_neither_finishes_nor_fails(desk: Desk) -> None:
     task_id = desk.want()
     lost = desk.claim(task_id)
