@@ -109,6 +109,10 @@ class Answer:
             raise ProtocolError(provider, operation, self.status, detail="not JSON") from error
 
 
+LOOKUP = "lookup"
+"""The operation of a step that asked DNS for more than addresses."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One line of the trace: what was tried where, and how it ended. Carries no secret.
@@ -267,7 +271,11 @@ class Http:
         if self.trace is not None:
             scheme, host = _place(call.url)
             secure = scheme != "http"
-            step = Step(call.operation, host, outcome, spent_ms, secure, laps.spent_ms)
+            self.note(Step(call.operation, host, outcome, spent_ms, secure, laps.spent_ms))
+
+    def note(self, step: Step) -> None:
+        """Write a line of the trace, if there is one; also for questions that are no calls."""
+        if self.trace is not None:
             self.trace.append(step)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from dns.exception import DNSException
 from dns.resolver import Resolver
 
+from broker.http import LOOKUP, Http, Step
 from broker.wire import patience_s
 
 PATIENCE_S = 3.0
@@ -19,6 +21,9 @@ SECURE, PLAIN = "_caldavs._tcp", "_caldav._tcp"
 _NOWHERE = frozenset({"test", "example", "invalid", "localhost", "local", "internal"})
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?(?:\.[a-z0-9-]+)+")
 _PATH = re.compile(r"/(?!/)[!-\[\]-~]{0,200}")
+
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,30 @@ class Dns:
             return list(Resolver().resolve(f"{name}.", kind, lifetime=longest_s, search=False))
         except (DNSException, OSError, UnicodeError, ValueError):
             return []
+
+
+@dataclass(frozen=True, slots=True)
+class TracedRecords:
+    """Records whose questions are written to the trace of *http*."""
+
+    records: Records
+    http: Http
+
+    def services(self, name: str) -> list[Srv]:
+        """Give the SRV records of a name."""
+        return self._noted(name, self.records.services)
+
+    def texts(self, name: str) -> list[str]:
+        """Give the TXT records of a name."""
+        return self._noted(name, self.records.texts)
+
+    def _noted(self, name: str, ask: Callable[[str], list[Found]]) -> list[Found]:
+        started = self.http.clock.monotonic()
+        found = ask(name)
+        spent_ms = round((self.http.clock.monotonic() - started) * 1000)
+        outcome = "found" if found else "nothing found"
+        self.http.note(Step(LOOKUP, name.partition("_tcp.")[2], outcome, spent_ms))
+        return found
 
 
 def secure_addresses(records: Records, domain: str) -> list[str]:

@@ -34,7 +34,7 @@ from broker.providers._caldav_address import over_https, read_typed
 from broker.providers._caldav_calendars import PROPERTIES, read_calendars
 from broker.providers._caldav_changes import Reader
 from broker.providers._caldav_discovery import discover
-from broker.providers._caldav_dns import Dns, Records
+from broker.providers._caldav_dns import Dns, Records, TracedRecords
 from broker.providers._caldav_search import Home
 from broker.wire import within
 
@@ -77,7 +77,8 @@ class CalDav:
         )
         dav = Dav(self.http, self.clock, asking, self.provider_name)
         try:
-            home = discover(dav, typed, self.records, login.confirmed)
+            records = TracedRecords(self.records, self.http)
+            home = discover(dav, typed, records, login.confirmed)
         except AddressRefused as error:
             if error.code != "address_not_https":
                 raise

@@ -6,7 +6,7 @@ Pure. Nothing in a finding says more than a host name and how long a step took.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from broker import transport_failures
@@ -19,7 +19,7 @@ from broker.errors import (
     TooManyRequests,
     UserError,
 )
-from broker.http import Step
+from broker.http import LOOKUP, Step
 from broker.laps import Lap
 
 
@@ -87,6 +87,8 @@ _CODES: Mapping[str, StepName] = {
 
 def derive(typed_host: str, steps: Sequence[Step], error: BrokerError | None) -> list[Finding]:
     """Tell how each step went; over plain http there is no TLS step."""
+    lookups_ms = sum(step.milliseconds for step in steps if step.operation == LOOKUP)
+    steps = [step for step in steps if step.operation != LOOKUP]
     failed = None if error is None else failed_step(steps, error)
     plain = bool(steps) and not steps[-1].secure
     names = [name for name in StepName if not (plain and name is StepName.TLS)]
@@ -99,7 +101,14 @@ def derive(typed_host: str, steps: Sequence[Step], error: BrokerError | None) ->
             found.append(_finding(name, state, typed_host, steps))
         else:
             found.append(Finding(name, state))
-    return found
+    return [_with_lookups(one, lookups_ms) for one in found]
+
+
+def _with_lookups(finding: Finding, spent_ms: int) -> Finding:
+    """Finding the server takes as long as all that DNS was asked."""
+    if finding.step is not StepName.DNS or finding.state is StepState.NOT_REACHED:
+        return finding
+    return replace(finding, milliseconds=finding.milliseconds + spent_ms)
 
 
 def failed_step(steps: Sequence[Step], error: BrokerError) -> StepName:

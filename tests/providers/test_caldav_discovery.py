@@ -25,7 +25,7 @@ from broker.errors import (
     ProviderUnavailable,
     UserError,
 )
-from broker.http import Http
+from broker.http import LOOKUP, Http, Step
 from broker.providers._caldav_address import read_typed
 from broker.providers._caldav_dns import Dns, Srv, offers_plain, secure_addresses
 from broker.providers.caldav import CalDav
@@ -116,6 +116,17 @@ class TestMailAddress:
 
         assert "https://dav.mail.example/ada/" == world.find(MAIL)
         assert {"dav.mail.example"} == set(world.net.tried)
+
+    def test_questions_to_dns_are_in_the_trace(self, tmp_path: Path) -> None:
+        world = World(tmp_path, "dav.mail.example", zone=secure("dav.mail.example"))
+        steps: list[Step] = []
+        world.provider = CalDav(world.provider.http.traced(steps), world.provider.clock, world.zone)
+
+        world.find(MAIL)
+
+        assert [(LOOKUP, "mail.example", "found"), (LOOKUP, "mail.example", "nothing found")] == [
+            (step.operation, step.host, step.outcome) for step in steps[:2]
+        ]
 
     def test_mail_address_is_the_user_name_when_none_is_typed(self, tmp_path: Path) -> None:
         world = World(tmp_path, "dav.mail.example", zone=secure("dav.mail.example"))

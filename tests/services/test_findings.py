@@ -18,7 +18,7 @@ from broker.errors import (
     TooManyRequests,
     UserError,
 )
-from broker.http import Step
+from broker.http import LOOKUP, Step
 from broker.laps import Lap
 from broker.services.connect_reasons import reason_of
 from broker.services.findings import Finding, StepName, StepState, derive
@@ -130,6 +130,28 @@ def test_each_step_tells_its_time_and_host() -> None:
         StepName.LOGIN: (25, other),
         StepName.CALENDARS: (15, other),
     }
+
+
+def test_questions_to_dns_count_for_finding_the_server() -> None:
+    steps = [
+        Step(LOOKUP, "example.com", "found", 30),
+        Step("discover", HOST, "207", 50, laps={Lap.DNS: 4}),
+    ]
+
+    found = {one.step: one for one in derive("example.com", steps, None)}
+
+    assert found[StepName.DNS] == Finding(StepName.DNS, StepState.OK, HOST, 34)
+
+
+def test_questions_to_dns_alone_are_no_steps() -> None:
+    steps = [Step(LOOKUP, "example.com", "found", 30)]
+
+    found = derive("example.com", steps, UserError("host_unconfirmed"))
+
+    assert {one.step: one.state for one in found if one.state is not StepState.NOT_REACHED} == {
+        StepName.DISCOVERY: StepState.FAILED
+    }
+    assert sum(one.milliseconds for one in found) == 0
 
 
 @pytest.mark.parametrize(
