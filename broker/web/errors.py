@@ -40,6 +40,7 @@ PageRenderer = Callable[[str, int], ResponseReturnValue]
 
 _HEADERS = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"}
 _FOR_APPLICATIONS = ("/v1", "/oauth")
+_FOR_PEOPLE = ("/oauth/authorize",)
 _DATABASE_BACK_IN = timedelta(seconds=5)
 _PROVIDER_BACK_IN = timedelta(seconds=30)
 _HTTP_CODES = {
@@ -92,6 +93,8 @@ def register(app: Flask, *, page: PageRenderer) -> None:
 
 
 def _is_for_applications(path: str) -> bool:
+    if path in _FOR_PEOPLE:
+        return False
     return any(path == root or path.startswith(root + "/") for root in _FOR_APPLICATIONS)
 
 

@@ -1,19 +1,17 @@
 """The OAuth endpoints that applications call from their servers.
 
-Everything here answers in JSON and is never cached, errors included.
+Everything here answers in JSON and is never cached, errors included; what fails for reasons of
+ours is answered by `errors`, as everywhere.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
 
 from broker.oauth_server.server import OAuthServer, answer
-
-log = logging.getLogger(__name__)
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -31,7 +29,6 @@ def blueprint(server: OAuthServer) -> Blueprint:
     _add(routes, "/oauth/introspect", server.introspection_response, "POST")
     _add(routes, "/.well-known/oauth-authorization-server", metadata, "GET", "HEAD")
     routes.register_error_handler(HTTPException, _refused)
-    routes.register_error_handler(Exception, _failed)
     return routes
 
 
@@ -58,11 +55,6 @@ def _add(routes: Blueprint, path: str, respond: Callable[[], Response], *methods
 
 def _refused(error: HTTPException) -> Response:
     return _error(error.code or 400, "invalid_request", error.name)
-
-
-def _failed(error: Exception) -> Response:
-    log.error("oauth endpoint failed", exc_info=error)
-    return _error(500, "server_error", "Unexpected failure.")
 
 
 def _error(status: int, code: str, description: str, *headers: tuple[str, str]) -> Response:

@@ -34,7 +34,7 @@ from broker.models import (
 from broker.oauth_server.authorization import AuthorizationRequest
 from broker.oauth_server.server import OAuthServer
 from broker.settings import Settings
-from broker.web import oauth
+from broker.web import errors, oauth
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 ISSUER = "https://broker.example"
@@ -188,6 +188,7 @@ def make_app(settings: Settings, server: OAuthServer) -> Flask:
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     install(app)
     app.register_blueprint(oauth.blueprint(server))
+    errors.register(app, page=lambda code, status: (code, status))
     return app
 
 

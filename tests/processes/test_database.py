@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from broker.services.applications import LOCAL_CLIENT_ID, LOCAL_SECRET
 from tests.postgres.cluster import Cluster
 from tests.processes.eventually import eventually
 from tests.processes.people import ADA, Google, connect
@@ -50,16 +51,43 @@ def test_ten_seconds_without_a_database(cluster: Cluster, pg_stack: Stack) -> No
     google.seed(20)
     answers: list[requests.Response] = []
     while time.monotonic() - stopped_at < AWAY_S:
-        answers.append(ada.get("/v1/account"))
+        answers += [ada.get("/v1/account"), *asked_for_tokens(pg_stack)]
+    page = request_to_authorize(pg_stack)
     cluster.start()
 
     assert {answer.status_code for answer in answers} == {503}
     assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers)
     assert all("application/json" in answer.headers["Content-Type"] for answer in answers)
+    assert (page.status_code, page.headers["Content-Type"]) == (503, "text/html; charset=utf-8")
+    assert "We have to pause for a moment" in page.text
     eventually(lambda: ada.get("/v1/account").status_code == 200, within_s=10, what="an answer")
     eventually(lambda: generated(ada.summaries()) == 120, within_s=60, what="everything")
     assert worker.poll() is None
     assert pg_stack.clock and pg_stack.clock.poll() is None
+
+
+def asked_for_tokens(stack: Stack) -> list[requests.Response]:
+    """Refresh and revoke as an application does: each with a token that is not one."""
+    client = {"client_id": LOCAL_CLIENT_ID, "client_secret": LOCAL_SECRET}
+    refresh = client | {"grant_type": "refresh_token", "refresh_token": "unknown"}
+    return [
+        requests.post(f"{stack.layout.broker_url}{path}", json=body, timeout=20)
+        for path, body in (
+            ("/oauth/token", refresh),
+            ("/oauth/token/revoke", client | {"token": "unknown"}),
+        )
+    ]
+
+
+def request_to_authorize(stack: Stack) -> requests.Response:
+    """Open the page that an application sends people to."""
+    query = {
+        "response_type": "code",
+        "client_id": LOCAL_CLIENT_ID,
+        "redirect_uri": f"{stack.layout.sandbox_url}/callback",
+        "scope": "read_events",
+    }
+    return requests.get(f"{stack.layout.broker_url}/oauth/authorize", query, timeout=20)
 
 
 def generated(titles: list[str]) -> int:
