@@ -91,11 +91,22 @@ class Folder:
     folder_class: str = "IPF.Note"
     read_only: bool = False
     changed: int = 0
+    made: int = 0
+    shaped: int = 0
+    """When it last got another name or place."""
     epoch: int = 0
     """Sync states of an older epoch are invalid."""
     items: dict[int, Item] = field(default_factory=dict)
     gone: dict[int, int] = field(default_factory=dict)
     """When each deleted item was deleted, oldest first."""
+
+
+@dataclass
+class Gone:
+    """A folder that was deleted: whose it was, and when in the sequence."""
+
+    owner: str
+    at: int
 
 
 @dataclass
@@ -154,4 +165,5 @@ class World:
     """In which folder an item is."""
     notices: list[Notice] = field(default_factory=list)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
+    gone_folders: dict[int, Gone] = field(default_factory=dict)
     mails: list[Mail] = field(default_factory=list)

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from lxml import etree
 
-from .model import Folder, Item, Person
+from .model import CALENDAR_CLASS, Folder, Item, Person
 from .soap import TYPES, tag
 from .store import Store
 from .writing import Written, apply
@@ -32,6 +32,24 @@ class PersonHandle:
         """Return a calendar of the person."""
         found = self.calendars()
         return next(f for f in found if f.number == number) if number else found[0]
+
+    def add_calendar(self, name: str) -> Folder:
+        """Add a calendar below the default one."""
+        with self._store.transaction():
+            parent = self.calendar().number
+            return self._store.add_folder(
+                self.person.email, name, parent, folder_class=CALENDAR_CLASS
+            )
+
+    def rename_calendar(self, number: int, name: str) -> None:
+        """Give a calendar another name."""
+        with self._store.transaction():
+            self._store.rename_folder(self.calendar(number), name)
+
+    def delete_calendar(self, number: int) -> None:
+        """Delete a calendar with all that is in it."""
+        with self._store.transaction():
+            self._store.remove_folder(self.calendar(number))
 
     def items(self, calendar: int | None = None) -> list[Item]:
         """Return what lies in a calendar, least recently changed first."""

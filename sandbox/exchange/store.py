@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from .model import CALENDAR_CLASS, Folder, Item, Mail, Notice, Person, World
+from .model import CALENDAR_CLASS, Folder, Gone, Item, Mail, Notice, Person, World
 
 _MOST_NOTICES = 10_000
 
@@ -70,9 +70,20 @@ class Store:
     def add_folder(self, owner: str, name: str, parent: int, **more: str | bool) -> Folder:
         """Add a folder below another; 0 is above all."""
         made = Folder(self.number(), owner, name, parent, **more)  # type: ignore[arg-type]
-        self.touch(made)
+        made.made = made.shaped = self.touch(made)
         self.world.folders[made.number] = made
         return made
+
+    def rename_folder(self, folder: Folder, name: str) -> None:
+        """Give a folder another name."""
+        folder.name, folder.shaped = name, self.touch(folder)
+
+    def remove_folder(self, folder: Folder) -> None:
+        """Delete a folder with all that is in it."""
+        for number in folder.items:
+            self.world.places.pop(number, None)
+        del self.world.folders[folder.number]
+        self.world.gone_folders[folder.number] = Gone(folder.owner, self.touch(folder))
 
     def put(self, folder: Folder, item: Item, *, quiet: bool = False) -> Item:
         """Store an item, new or changed, as the newest change of its folder."""

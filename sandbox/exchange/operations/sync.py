@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..context import Context
+from ..fragments import folder_id
 from ..ids import Id, SyncState, change_key, read_state, written, written_state
 from ..model import Folder, Item
 from ..occurrences import whole
@@ -127,13 +128,16 @@ def sync_folder_hierarchy(context: Context) -> str:
         state = _hierarchy_state(text, parent)
     except Refused as refusal:
         return answer(name, [failure(name, refusal)])
-    changes = [
-        f"<t:Create>{written_folder(context, one, wanted)}</t:Create>"
-        for one in context.store.folders_of(owner)
-        if one.number > state.position and one.number != parent
-    ]
-    numbers = context.store.world.numbers
-    after = written_state(SyncState(parent, 0, numbers, numbers))
+    changes = []
+    for one in context.store.folders_of(owner):
+        if one.shaped > state.position and one.number != parent:
+            kind = "Create" if one.made > state.position else "Update"
+            changes.append(f"<t:{kind}>{written_folder(context, one, wanted)}</t:{kind}>")
+    for number, gone in context.store.world.gone_folders.items():
+        if gone.owner == owner and gone.at > state.position > 0:
+            changes.append(f"<t:Delete>{folder_id('FolderId', number, gone.at)}</t:Delete>")
+    position = context.store.world.sequence
+    after = written_state(SyncState(parent, 0, position, position))
     inside = tag_m("SyncState", after) + tag_m("IncludesLastFolderInRange", "true")
     inside += f"<m:Changes>{''.join(changes)}</m:Changes>"
     return answer(name, [success(name, inside)])
