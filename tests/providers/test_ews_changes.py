@@ -212,7 +212,17 @@ def test_a_server_that_spoils_everything_is_not_believed() -> None:
         read(mailbox)
 
 
-@pytest.mark.parametrize("cursor", ["", "S1", "ews:", "ews:<x/>", "sync:S1", "ews:S1\n"])
+def test_ids_that_may_not_be_sent_are_passed_over() -> None:
+    bad = created("A&quot;/>", "", "ä") + "<t:Create><t:CalendarItem/></t:Create><t:Delete/>"
+    series = SERIES.replace('Id="X1"', 'Id="&lt;x/>"').replace('Id="X2"', "")
+    mailbox = Mailbox({"M1": series}, [synced("S1", bad + created("M1"))])
+    page = read(mailbox)[0]
+
+    assert ["M1"] == asked_for(mailbox.asked[1][1])
+    assert 3 == len(page.events) and frozenset() == page.deleted
+
+
+@pytest.mark.parametrize("cursor", ["", "S1", "ews:", "ews:a b", "sync:S1", "ews:S1\n"])
 def test_a_cursor_of_somebody_else_is_expired(cursor: str) -> None:
     mailbox = Mailbox()
     with pytest.raises(CursorExpired):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from xml.sax.saxutils import escape
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import etree
 
 from broker.domain import Busy, Moment, Participation, RemoteEvent, Window, midnight_utc
@@ -362,3 +366,37 @@ def test_elements_of_other_namespaces_are_passed_over() -> None:
     assert isinstance(event, RemoteEvent) and event.start is not None
     assert at(2026, 11, 24, 13) == event.start.at
     assert timedelta(hours=1) == (event.end.at if event.end else at(1, 1, 1)) - event.start.at
+
+
+WORDS = st.text(max_size=12) | st.sampled_from(
+    ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", "2026-11-24T13:00:00", "-1", "true", "99"]
+    + ["W. Europe Standard Time", "-PT99H", "PT0H", "Last", "Monday Day", "February", "2026-11-24"]
+)
+
+
+@given(words=st.lists(WORDS, min_size=24, max_size=24), kind=st.sampled_from(sorted(PATTERNS)))
+def test_whatever_a_server_says_an_item_is_read_or_refused(words: list[str], kind: str) -> None:
+    left = iter([escape(_legal(word)) for word in words])
+    content = (
+        f"<t:Start>{next(left)}</t:Start><t:End>{next(left)}</t:End>"
+        f"<t:IsAllDayEvent>{next(left)}</t:IsAllDayEvent><t:Recurrence>"
+        + re.sub(">[^<>]+<", lambda _: f">{next(left)}<", kind)
+        + f"<t:EndDateRecurrence><t:EndDate>{next(left)}</t:EndDate></t:EndDateRecurrence>"
+        f"</t:Recurrence><t:DeletedOccurrences><t:DeletedOccurrence><t:Start>{next(left)}</t:Start>"
+        "</t:DeletedOccurrence></t:DeletedOccurrences><t:ModifiedOccurrences><t:Occurrence>"
+        f"<t:Start>{next(left)}</t:Start><t:End>{next(left)}</t:End>"
+        f"<t:OriginalStart>{next(left)}</t:OriginalStart></t:Occurrence></t:ModifiedOccurrences>"
+        f"<t:MeetingTimeZone><t:BaseOffset>{next(left)}</t:BaseOffset>"
+        f"<t:Standard><t:Offset>{next(left)}</t:Offset></t:Standard>"
+        f"<t:Daylight><t:Offset>{next(left)}</t:Offset></t:Daylight></t:MeetingTimeZone>"
+    )
+    for type_ in ("Single", "RecurringMaster"):
+        item_type = f"<t:CalendarItemType>{type_}</t:CalendarItemType>"
+        try:
+            read_item(element_of(content + item_type), "AAMk1")
+        except (ValueError, LookupError, OverflowError):
+            continue
+
+
+def _legal(text: str) -> str:
+    return "".join(c for c in text if c in "\t\n" or " " <= c < "\ud800")

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from broker.domain import Attendee, Busy, EventContent, Moment, Participation, RemoteEvent
 from broker.providers._ews.item_times import ONE_DAY, moment, read_instant, stamp, zone_of
-from broker.providers._ews.markup import T
+from broker.providers._ews.markup import T, id_of
 from broker.providers._ews.recurrences import excluded, read_rule
 
 BUSY = {
@@ -223,13 +223,12 @@ def _lines(fields: Fields, start: Moment, tzid: str | None, all_day: bool) -> tu
 def _exceptions(fields: Fields, tzid: str | None, all_day: bool) -> list[Changed]:
     found: list[Changed] = []
     for occurrence in fields.get("ModifiedOccurrences", ()):
-        own = occurrence.find(f"{T}ItemId")
         times = (
             read_instant(occurrence.findtext(f"{T}{name}"), tzid)
             for name in ("OriginalStart", "Start", "End")
         )
         moments = [moment(at, tzid, all_day) for at in times]
-        found.append(Changed(own.get("Id", "") if own is not None else "", *moments))
+        found.append(Changed(id_of(occurrence.find(f"{T}ItemId")), *moments))
     return found[:MAX_EXCEPTIONS]
 
 

@@ -33,7 +33,7 @@ from broker.providers._ews.sync_folder_items import Listed, SyncFolderItems
 MAX_PAGES = 10_000
 MAX_TRIES = 3
 
-_CURSOR = re.compile(r"ews:([A-Za-z0-9+/=_-]+)", re.ASCII)
+_CURSOR = re.compile(r"ews:([!-~]+)", re.ASCII)
 _TOO_LARGE = frozenset({"body too large", "too large", "not well-formed"})
 
 

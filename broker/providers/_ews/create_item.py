@@ -11,7 +11,7 @@ from broker.errors import ProtocolError
 from broker.providers._ews import tag
 from broker.providers._ews.drafts import fields_of, status_of
 from broker.providers._ews.faults import PROVIDER, error_of, messages_of
-from broker.providers._ews.markup import M, T, folder_id
+from broker.providers._ews.markup import M, T, folder_id, id_of
 from broker.providers._ews.session import Version
 
 # The schema's order of what is written: an element out of order is refused.
@@ -53,6 +53,6 @@ class CreateItem:
             raise error_of(message.trouble, self.name, 200)
         path = f"{M}Items/{T}CalendarItem/{T}ItemId"
         own = message.element.find(path) if message is not None else None
-        if own is None or not own.get("Id"):
+        if not (remote_id := id_of(own)):
             raise ProtocolError(PROVIDER, self.name, 200, detail="no item")
-        return str(own.get("Id"))
+        return remote_id

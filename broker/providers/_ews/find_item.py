@@ -8,7 +8,7 @@ from lxml import etree
 
 from broker.errors import ProtocolError
 from broker.providers._ews.faults import PROVIDER, error_of, messages_of
-from broker.providers._ews.markup import M, T, folder_id, text
+from broker.providers._ews.markup import M, T, folder_id, id_of, text
 from broker.providers._ews.session import Version
 from broker.providers._ews.tag import TAG_FIELD
 
@@ -43,4 +43,4 @@ class FindItem:
         if root is None:
             raise ProtocolError(PROVIDER, self.name, 200, detail="no items")
         found = root.iterfind(f"{T}Items/{T}CalendarItem/{T}ItemId")
-        return [own.get("Id", "") for own in found if own.get("Id")]
+        return [remote_id for own in found if (remote_id := id_of(own))]

@@ -8,7 +8,7 @@ from lxml import etree
 
 from broker.errors import ProtocolError
 from broker.providers._ews.faults import PROVIDER, Meaning, Message, error_of, messages_of, paired
-from broker.providers._ews.markup import M, T, child_text, element, folder_id
+from broker.providers._ews.markup import M, T, child_text, element, id_of
 from broker.providers._ews.session import Version
 
 CALENDAR, DELETED, ROOT = "calendar", "deleteditems", "msgfolderroot"
@@ -141,13 +141,10 @@ def is_calendar(folder: Folder) -> bool:
 
 
 def _folder(found: etree._Element, operation: str) -> Folder:
-    own = found.find(f"{T}FolderId")
     parent = found.find(f"{T}ParentFolderId")
-    remote_id = own.get("Id", "") if own is not None else ""
-    try:
-        folder_id(remote_id)
-    except ValueError:
-        raise ProtocolError(PROVIDER, operation, 200, detail="no folder id") from None
+    remote_id = id_of(found.find(f"{T}FolderId"))
+    if not remote_id:
+        raise ProtocolError(PROVIDER, operation, 200, detail="no folder id")
     rights = found.find(f"{T}EffectiveRights")
     may_create = rights is None or child_text(rights, f"{T}CreateContents") != "false"
     return Folder(

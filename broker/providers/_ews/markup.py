@@ -105,6 +105,14 @@ def checked_id(value: str) -> str:
     return value
 
 
+def id_of(own: etree._Element | None) -> str:
+    """Give the id that an ItemId or FolderId holds; empty when it has none that may be sent."""
+    try:
+        return checked_id(own.get("Id", "")) if own is not None else ""
+    except ValueError:
+        return ""
+
+
 def child_text(parent: etree._Element, name: str) -> str | None:
     """Give the text of a child, stripped; None when it is absent or empty."""
     found = parent.findtext(name)

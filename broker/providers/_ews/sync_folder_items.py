@@ -9,7 +9,7 @@ from lxml import etree
 
 from broker.errors import ProtocolError
 from broker.providers._ews.faults import PROVIDER, error_of, messages_of
-from broker.providers._ews.markup import M, T, child_text, element, folder_id
+from broker.providers._ews.markup import M, T, child_text, element, folder_id, id_of
 from broker.providers._ews.session import Version
 
 MOST = 512
@@ -77,7 +77,7 @@ class SyncFolderItems:
         deleted: set[str] = set()
         for change in changes:
             item = _item(change)
-            if item is None:
+            if item is None or not item.remote_id:
                 continue
             if change.tag == f"{T}Delete":
                 deleted.add(item.remote_id)
@@ -94,15 +94,13 @@ class SyncFolderItems:
 def _item(change: etree._Element) -> Listed | None:
     """Read a change; None for what is no event, which a calendar folder may hold too."""
     if change.tag == f"{T}Delete":
-        own = change.find(f"{T}ItemId")
-        return Listed(own.get("Id", "")) if own is not None else None
+        return Listed(id_of(change.find(f"{T}ItemId")))
     if change.tag not in {f"{T}Create", f"{T}Update"}:
         return None
     item = change.find(f"{T}CalendarItem")
-    own = item.find(f"{T}ItemId") if item is not None else None
-    if item is None or own is None:
+    if item is None:
         return None
-    return Listed(own.get("Id", ""), _ends_at(item))
+    return Listed(id_of(item.find(f"{T}ItemId")), _ends_at(item))
 
 
 def _ends_at(item: etree._Element) -> datetime | None:

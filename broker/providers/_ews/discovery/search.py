@@ -56,6 +56,8 @@ MAX_HOPS = 10
 CAP_BYTES = 1024 * 1024
 
 _XML = {"Content-Type": "text/xml; charset=utf-8", "Accept": "text/xml"}
+# What a real Exchange of the company's own said: another host would not say otherwise.
+_PLAIN = frozenset({"exchange_ews_off", "exchange_no_mailbox", "exchange_account_closed"})
 _CERTIFICATE = frozenset(
     {
         transport_failures.CERTIFICATE_EXPIRED,
@@ -118,7 +120,8 @@ class Search:
 
     def conclusion(self, error: BrokerError) -> BrokerError:
         """Say what is to be said when the endpoints that there were all failed with *error*."""
-        return HostUnconfirmed(self._unconfirmed[0]) if self._unconfirmed else error
+        is_plain = isinstance(error, UserError) and error.code in _PLAIN
+        return error if is_plain or not self._unconfirmed else HostUnconfirmed(self._unconfirmed[0])
 
     def _starts(self) -> Iterator[str]:
         """Give where to begin; DNS and the plain redirect are asked only when they are needed."""
