@@ -7,12 +7,14 @@ import os
 import secrets
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import NoReturn, TypeVar
 
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from flask_migrate.cli import db as migrations_group
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 
 from broker import worker
 from broker.errors import BrokerError, ConfigError, InvalidFields, NotFound, SealBroken
@@ -32,14 +34,32 @@ from broker.supervisor import Child, Supervisor
 
 DEFAULT_SCOPE = "read_write"
 
+_NO_DATABASE = (
+    "the database does not answer, or has no tables yet: "
+    "check DATABASE_URL and run `flask db upgrade`"
+)
+
 Result = TypeVar("Result")
 
+
+class Told(click.Command):
+    """A command that says in words that there is no database to work on."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (OperationalError, InterfaceError, ProgrammingError) as error:
+            raise click.ClickException(_NO_DATABASE) from error
+
+
+command = partial(click.command, cls=Told)
 keys_group = AppGroup("keys", help="Make, rotate and count the keys that seal what we hold.")
 
 
 def register_commands(app: Flask) -> None:
     """Give `flask` our commands."""
-    for command in (
+    for ours in (
         app_create,
         app_list,
         secret_add,
@@ -52,7 +72,7 @@ def register_commands(app: Flask) -> None:
         worker_command,
         keys_group,
     ):
-        app.cli.add_command(command)
+        app.cli.add_command(ours)
 
 
 def cannot_start(error: ConfigError) -> str:
@@ -81,7 +101,7 @@ class _NothingWired(dict[str, object]):
         sys.exit(self._said)
 
 
-@click.command(
+@command(
     "app-create",
     epilog='Example: flask app-create "Acme" --redirect-uri https://acme.example/callback',
 )
@@ -109,7 +129,7 @@ def app_create(
     click.echo(f"client_secret  {secret or 'none: a public client'}")
 
 
-@click.command("app-list", epilog="Example: flask app-list")
+@command("app-list", epilog="Example: flask app-list")
 @with_appcontext
 def app_list() -> None:
     """List the partner applications, their redirect URIs and their live secrets by id."""
@@ -122,7 +142,7 @@ def app_list() -> None:
             click.echo(f"    secret    {secret.id}  since {secret.created_at:%Y-%m-%d}")
 
 
-@click.command("secret-add", epilog="Example: flask secret-add cli_...")
+@command("secret-add", epilog="Example: flask secret-add cli_...")
 @click.argument("client_id")
 @with_appcontext
 def secret_add(client_id: str) -> None:
@@ -132,7 +152,7 @@ def secret_add(client_id: str) -> None:
     click.echo(f"client_secret  {secret}")
 
 
-@click.command("secret-retire", epilog="Example: flask secret-retire cli_... sec_...")
+@command("secret-retire", epilog="Example: flask secret-retire cli_... sec_...")
 @click.argument("client_id")
 @click.argument("secret_id")
 @with_appcontext
@@ -142,9 +162,7 @@ def secret_retire(client_id: str, secret_id: str) -> None:
     click.echo("retired")
 
 
-@click.command(
-    "redirect-add", epilog="Example: flask redirect-add cli_... https://acme.example/callback"
-)
+@command("redirect-add", epilog="Example: flask redirect-add cli_... https://acme.example/callback")
 @click.argument("client_id")
 @click.argument("uri")
 @with_appcontext
@@ -154,7 +172,7 @@ def redirect_add(client_id: str, uri: str) -> None:
     click.echo("added")
 
 
-@click.command("doctor", epilog="Example: flask doctor")
+@command("doctor", epilog="Example: flask doctor")
 @with_appcontext
 def doctor_command() -> None:
     """Check this deployment from outside in; exits with 1 when something is wrong."""
@@ -165,7 +183,7 @@ def doctor_command() -> None:
         sys.exit(1)
 
 
-@click.command("diagnosis", epilog="Example: flask diagnosis ABCD-EFGH")
+@command("diagnosis", epilog="Example: flask diagnosis ABCD-EFGH")
 @click.argument("code")
 @with_appcontext
 def diagnosis(code: str) -> None:
@@ -180,7 +198,7 @@ def diagnosis(code: str) -> None:
         click.echo(f"{item.step:<10} {item.state:<12} {item.host} {spent}".rstrip())
 
 
-@click.command("sync-status", epilog="Example: flask sync-status")
+@command("sync-status", epilog="Example: flask sync-status")
 @with_appcontext
 def sync_status() -> None:
     """Show every connection: how fresh it is, what is next, and why it is not well."""
@@ -198,7 +216,7 @@ def _runtime_with_its_keys() -> Runtime:
     return runtime
 
 
-@click.command("clock", epilog="Example: flask clock")
+@command("clock", epilog="Example: flask clock")
 @with_appcontext
 def clock() -> None:
     """Queue what is due, until stopped."""
@@ -208,7 +226,7 @@ def clock() -> None:
     worker.tick_until_stopped(_app(), runtime)
 
 
-@click.command("worker", epilog="Example: flask worker --processes 2")
+@command("worker", epilog="Example: flask worker --processes 2")
 @click.option("--burst", is_flag=True, help="Stop when the queue is empty.")
 @click.option("--processes", default=1, show_default=True, help="How many workers to keep up.")
 @with_appcontext
@@ -231,7 +249,7 @@ def keys_new() -> None:
         click.echo(line + base64.urlsafe_b64encode(new_key()).decode().rstrip("="))
 
 
-@keys_group.command("rotate", epilog="Example: flask keys rotate")
+@keys_group.command("rotate", cls=Told, epilog="Example: flask keys rotate")
 def keys_rotate() -> None:
     """Wrap everything under the first key of KEY_RING. Safe while the service is up."""
     runtime = current_runtime()
@@ -247,7 +265,7 @@ def keys_rotate() -> None:
         sys.exit(1)
 
 
-@keys_group.command("status", epilog="Example: flask keys status")
+@keys_group.command("status", cls=Told, epilog="Example: flask keys status")
 def keys_status() -> None:
     """Count the values under each key."""
     runtime = current_runtime()

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from broker.cli import keys_group, unconfigured
 from broker.errors import ConfigError
 from broker.ids import new_key
-from broker.models import transaction
+from broker.models import db, transaction
 from broker.services import health
 from broker.settings import Settings
 from tests.world import ADA, World
@@ -97,6 +97,18 @@ def test_every_command_explains_itself_with_an_example() -> None:
     for words in (*([name] for name in ours), *(["keys", name] for name in keys_group.commands)):
         said = app.test_cli_runner().invoke(args=[*words, "--help"]).output
         assert f"Example: flask {' '.join(words)}" in said
+
+
+@pytest.mark.parametrize("words", ["app-list", "keys status", "sync-status", "secret-add cli_x"])
+def test_a_database_without_tables_is_told_in_a_sentence(world: World, words: str) -> None:
+    with world.app.app_context():
+        db.drop_all()
+
+    result = run(world, *words.split())
+
+    assert result.exit_code == 1
+    assert "flask db upgrade" in result.output
+    assert "Traceback" not in result.output
 
 
 def test_redirect_uris_are_added(world: World) -> None:
