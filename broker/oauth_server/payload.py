@@ -14,6 +14,23 @@ BODY_LIMIT_BYTES = 32 * 1024
 VALUE_LIMIT = 4096
 FIELD_LIMIT = 64
 
+# Every field that is read at any endpoint. SDKs send along whatever their caller had at hand.
+_READ = frozenset(
+    {
+        "callback_url",
+        "client_id",
+        "client_secret",
+        "code",
+        "code_verifier",
+        "grant_type",
+        "redirect_uri",
+        "refresh_token",
+        "scope",
+        "sub",
+        "token",
+    }
+)
+
 # Authlib wants to see https. Settings have made sure of it for what people reach; behind a
 # proxy, and in local mode, the hop to us is plain.
 _SECURE_URI = "https://broker.invalid/"
@@ -70,8 +87,8 @@ class QueryRequest(OAuth2Request):  # type: ignore[misc]
 def body_fields(request: Request) -> dict[str, str]:
     """Read the fields of a request's body; parameters of the query do not count.
 
-    Raises InvalidRequestError for what is malformed, nested, repeated or too long, and
-    werkzeug's RequestEntityTooLarge.
+    Fields that nobody reads are ignored, whatever they hold. Raises InvalidRequestError for what
+    is malformed, repeated, too long or not a string, and werkzeug's RequestEntityTooLarge.
     """
     request.max_content_length = BODY_LIMIT_BYTES
     body = request.get_data(cache=False)
@@ -100,7 +117,7 @@ def _form_fields(body: bytes) -> dict[str, str]:
         raise InvalidRequestError("The form cannot be read.") from error
     if len({name for name, _ in pairs}) != len(pairs):
         raise InvalidRequestError("A field is repeated.")
-    return {name: value for name, value in pairs if value}
+    return {name: value for name, value in pairs if value and name in _READ}
 
 
 def _json_fields(body: bytes) -> dict[str, str]:
@@ -113,8 +130,9 @@ def _json_fields(body: bytes) -> dict[str, str]:
     if content == []:  # PHP's way to write an empty object
         return {}
     if not isinstance(content, dict) or len(content) > FIELD_LIMIT:
-        raise InvalidRequestError("The body must be a JSON object of strings.")
-    return {name: text for name, value in content.items() if (text := _text(value))}
+        raise InvalidRequestError("The body must be a JSON object.")
+    read = ((name, value) for name, value in content.items() if name in _READ)
+    return {name: text for name, value in read if (text := _text(value))}
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -129,9 +147,7 @@ def _text(value: Any) -> str:
         return value
     if value is None:
         return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    raise InvalidRequestError("The body must be a JSON object of strings.")
+    raise InvalidRequestError("A field is not a string.")
 
 
 def _is_clean(value: str) -> bool:
