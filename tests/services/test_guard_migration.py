@@ -1,4 +1,4 @@
-"""Migration 0002: adds in place, while rows are there and the code before it still writes."""
+"""Migrations add in place, while rows are there and the code before them still writes."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ CALENDAR = """INSERT INTO calendars (id, connection_id, remote_digest, sealed_re
     VALUES (:id, 'con_1', :id, 'r', 'n', 0, 0, 1, 0, 0, 0)"""
 EVENT = """INSERT INTO events (calendar_id, key, etag, generation, recurring, cancelled, sealed)
     VALUES ('cal_1', 'key', 'e', 0, 0, 0, 's')"""
+
+REFUSAL = """INSERT INTO login_refusals (digest, refusals, window_at, pauses)
+    VALUES ('d', 1, '2026-03-09', 0)"""
 
 
 @pytest.fixture
@@ -55,6 +58,24 @@ def test_rows_survive_and_the_code_before_it_still_writes(app: Flask) -> None:
         quiet = list(connection.scalars(text("SELECT quiet_passes FROM calendars")))
         events = connection.scalar(text("SELECT count(*) FROM events"))
     assert (quiet, events) == ([0, 0], 1)
+
+
+def test_what_0003_adds_needs_nothing_of_the_code_before_it(app: Flask) -> None:
+    """An old worker writes calendars, events and refusals until it is replaced."""
+    upgrade(revision="0002")
+    execute(CONNECTION)
+    execute(CALENDAR, id="cal_1")
+
+    upgrade(revision="0003")
+    execute(CALENDAR, id="cal_2")
+    execute(EVENT)
+    execute(REFUSAL)
+
+    with db.engine.connect() as connection:
+        revisions = list(connection.scalars(text("SELECT revision FROM calendars")))
+        expanded = connection.scalar(text("SELECT expanded_to FROM events"))
+        chance = connection.scalar(text("SELECT chance_taken FROM login_refusals"))
+    assert (revisions, expanded, chance) == ([0, 0], None, 0)
 
 
 def test_nothing_is_left_to_migrate(app: Flask) -> None:
