@@ -16,7 +16,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DOMAIN = "corp.calbroker.test"
 NAMES = (f"mail.{DOMAIN}", f"autodiscover.{DOMAIN}", DOMAIN, "localhost")
@@ -88,9 +88,7 @@ class Authority:
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer[1].public_key()),
                 critical=False,
             )
-            .add_extension(
-                x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
-            )
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .sign(issuer[1], hashes.SHA256())
         )
         place = self.folder / f"{label}.pem"

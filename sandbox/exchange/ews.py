@@ -65,10 +65,10 @@ def _context(
     schema.check(operation, asked)
     caller = _impersonated(header, store, faults, account)
     zone = header.find(_ZONE) if header is not None else None
-    name = zone.get("Id", "") if zone is not None else "UTC"
-    if name not in zones.NAMES:
+    zone_name = zone.get("Id", "") if zone is not None else "UTC"
+    if zone_name not in zones.NAMES:
         raise SoapFault("ErrorTimeZone", "The time zone is not known to this server.")
-    return Context(store, faults, version, asked, account, caller, operation, name)
+    return Context(store, faults, version, asked, account, caller, operation, zone_name)
 
 
 _SINCE = {

@@ -93,7 +93,7 @@ def read_meeting_zone(element: Element, year: int) -> str:
     wanted = _signature(element)
     for candidate in zones.NAMES:
         base, winter, summer = _year(candidate, year)
-        made = [base]
+        made: list[object] = [base]
         for turn in (winter, summer):
             made += [turn.wall.month, turn.weekday] if turn else []
         if made == wanted:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from typing import Any
 
 from dateutil import rrule
 from lxml import etree
@@ -80,14 +81,14 @@ def _rule(inside: str, first: datetime) -> rrule.rrule:
         raise Refused(_NOT_VALID) from problem
 
 
-def _pattern(found: Element) -> dict[str, object]:
+def _pattern(found: Element) -> dict[str, Any]:
     name = etree.QName(found).localname
     interval = int(found.findtext(f"{T}Interval") or 1)
     if not 1 <= interval <= 999:
         raise ValueError("interval")
     week = found.findtext(f"{T}FirstDayOfWeek") or "Sunday"
     days = [day for one in (found.findtext(f"{T}DaysOfWeek") or "").split() for day in _DAYS[one]]
-    common: dict[str, object] = {"interval": interval, "wkst": _DAYS[week][0]}
+    common: dict[str, Any] = {"interval": interval, "wkst": _DAYS[week][0]}
     if name == "DailyRecurrence":
         return common | {"freq": rrule.DAILY}
     if name == "WeeklyRecurrence":
@@ -104,7 +105,7 @@ def _pattern(found: Element) -> dict[str, object]:
     raise ValueError(name)
 
 
-def _day_of_month(found: Element) -> dict[str, object]:
+def _day_of_month(found: Element) -> dict[str, Any]:
     day = int(found.findtext(f"{T}DayOfMonth") or 0)
     if not 1 <= day <= 31:
         raise ValueError("day of month")
@@ -114,14 +115,14 @@ def _day_of_month(found: Element) -> dict[str, object]:
     return {"bymonthday": range(28, day + 1), "bysetpos": -1}
 
 
-def _nth(found: Element, days: list[object]) -> dict[str, object]:
+def _nth(found: Element, days: Sequence[rrule.weekday]) -> dict[str, Any]:
     return {
         "byweekday": days,
         "bysetpos": _INDEXES[found.findtext(f"{T}DayOfWeekIndex") or ""],
     }
 
 
-def _range(found: Element, first: datetime) -> dict[str, object]:
+def _range(found: Element, first: datetime) -> dict[str, Any]:
     name = etree.QName(found).localname
     if name == "NoEndRecurrence":
         return {}

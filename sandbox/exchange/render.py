@@ -46,7 +46,7 @@ def read_shape(element: Element, schema: str, *, listing: bool) -> Shape:
 
 def extended_key(path: Element) -> str:
     """Return what names an extended property: its attributes, whatever their order."""
-    found = {name: value.lower() for name, value in path.attrib.items()}
+    found = {str(name): str(value).lower() for name, value in path.attrib.items()}
     return "|".join(f"{name}={found[name]}" for name in sorted(found))
 
 

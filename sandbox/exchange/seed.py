@@ -90,6 +90,12 @@ def _people() -> list[Person]:
             kind="service",
             may_impersonate=[ADA, GRACE, ROOM, BOARDROOM],
         ),
+        *_rooms(),
+    ]
+
+
+def _rooms() -> list[Person]:
+    return [
         Person(ROOM, "Room 4", "room4", ROOM, _LONDON, kind="room", rights={"*": "reviewer"}),
         Person(BOARDROOM, "Boardroom", "boardroom", BOARDROOM, _LONDON, kind="room"),
         Person(

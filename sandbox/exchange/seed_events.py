@@ -18,6 +18,11 @@ from .soap import tag
 _DAY = timedelta(days=1)
 _WEEK = "Monday Tuesday Wednesday Thursday Friday"
 
+_AGENDA = (
+    '<t:Body BodyType="HTML">&lt;html&gt;&lt;body&gt;&lt;p&gt;Agenda&lt;/p&gt;'
+    "&lt;p&gt;Drums &amp;amp; cards&lt;/p&gt;&lt;/body&gt;&lt;/html&gt;</t:Body>"
+)
+
 
 @dataclass
 class Event:
@@ -77,14 +82,31 @@ def _monday(today: date) -> date:
     return today - timedelta(days=today.weekday())
 
 
+def _standup(monday: date) -> Event:
+    """Return a series with one occurrence that differs and one that is gone, next week."""
+    standup = _at(monday + 7 * _DAY, "09:15")
+    return Event(
+        _timed(
+            "Daily stand-up",
+            monday - 14 * _DAY,
+            "09:15",
+            "09:30",
+            after=_weekly(monday - 14 * _DAY, _WEEK),
+        ),
+        deleted=[standup + _DAY],
+        changes={
+            standup + 2 * _DAY: _changed(
+                standup + 2 * _DAY + timedelta(hours=2),
+                standup + 2 * _DAY + timedelta(hours=2, minutes=45),
+                "Daily stand-up (long)",
+            )
+        },
+    )
+
+
 def ada(today: date) -> list[Event]:
     """Ada's own calendar."""
     monday = _monday(today)
-    standup = _at(monday + 7 * _DAY, "09:15")
-    body = (
-        '<t:Body BodyType="HTML">&lt;html&gt;&lt;body&gt;&lt;p&gt;Agenda&lt;/p&gt;'
-        "&lt;p&gt;Drums &amp;amp; cards&lt;/p&gt;&lt;/body&gt;&lt;/html&gt;</t:Body>"
-    )
     grace, bo = ("Grace Hopper", f"grace@{DOMAIN}"), ("Bo", "bo@fabrikam.test")
     invited = f"<t:Organizer>{mailbox(*grace)}</t:Organizer>"
     return [
@@ -94,27 +116,11 @@ def ada(today: date) -> list[Event]:
                 today + _DAY,
                 "10:00",
                 "11:30",
-                body,
+                _AGENDA,
                 tag("Location", "Room 4") + _people(grace, bo),
             )
         ),
-        Event(
-            _timed(
-                "Daily stand-up",
-                monday - 14 * _DAY,
-                "09:15",
-                "09:30",
-                after=_weekly(monday - 14 * _DAY, _WEEK),
-            ),
-            deleted=[standup + _DAY],
-            changes={
-                standup + 2 * _DAY: _changed(
-                    standup + 2 * _DAY + timedelta(hours=2),
-                    standup + 2 * _DAY + timedelta(hours=2, minutes=45),
-                    "Daily stand-up (long)",
-                )
-            },
-        ),
+        _standup(monday),
         Event(_days("Holiday in Ockham", today + 9 * _DAY, today + 12 * _DAY, _busy("OOF"))),
         Event(_timed("Dentist", today + 3 * _DAY, "15:00", "15:45", _private())),
         Event(_timed("Lunch", today + 2 * _DAY, "12:30", "13:30", after=_busy("Free"))),

@@ -134,8 +134,8 @@ def _message_xml(values: dict[str, str], in_fault: bool) -> str:
 def fragment(element: Element) -> str:
     """Return an element of the types namespace as XML with the prefix `t`."""
     name = etree.QName(element).localname
-    attributes = "".join(f" {key}={quoteattr(value)}" for key, value in element.attrib.items())
-    inside = escape(element.text or "") if not len(element) else ""
+    attributes = "".join(f" {key}={quoteattr(str(value))}" for key, value in element.attrib.items())
+    inside = escape(str(element.text or "")) if not len(element) else ""
     inside += "".join(fragment(child) for child in element)
     return f"<t:{name}{attributes}>{inside}</t:{name}>"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from .. import zones
 from ..context import Context
@@ -40,9 +41,7 @@ def _page(context: Context, folder: Folder, shape: Shape) -> str:
         found = [one for one in found if restriction.matches(_values(one))]
     for order in reversed(context.operation.findall("{*}SortOrder/{*}FieldOrder")):
         name = path_name(order[0])
-        found.sort(
-            key=lambda one, name=name: _values(one)(name), reverse=order.get("Order") != "Ascending"
-        )
+        found.sort(key=partial(_value, name=name), reverse=order.get("Order") != "Ascending")
     paging = context.operation.find("{*}IndexedPageItemView")
     offset = int(paging.get("Offset", "0")) if paging is not None else 0
     asked = int(paging.get("MaxEntriesReturned", MOST_ROWS)) if paging is not None else MOST_ROWS
@@ -94,20 +93,19 @@ def _rows(
 
 
 def _values(found: Occurrence) -> Values:
-    """Return the text of a row's elements, comparable as text."""
+    return partial(_value, found)
 
-    def value(name: str) -> str:
-        if name == "Start":
-            return zones.stamp(found.start_s)
-        if name == "End":
-            return zones.stamp(found.end_s)
-        if name == "UID":
-            return found.item.uid
-        if name == "ItemClass":
-            return "IPM.Appointment"
-        if name == "LastModifiedTime":
-            return zones.stamp(found.item.changed_at_s)
-        kept = found.item.extended.get(name) if "=" in name else found.field(name)
-        return plain(kept) if kept else ""
 
-    return value
+def _value(found: Occurrence, name: str) -> str:
+    """Return the text of a row's element or extended property, comparable as text."""
+    computed = {
+        "Start": zones.stamp(found.start_s),
+        "End": zones.stamp(found.end_s),
+        "UID": found.item.uid,
+        "ItemClass": "IPM.Appointment",
+        "LastModifiedTime": zones.stamp(found.item.changed_at_s),
+    }
+    if name in computed:
+        return computed[name]
+    kept = found.item.extended.get(name) if "=" in name else found.field(name)
+    return plain(kept) if kept else ""
