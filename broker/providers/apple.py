@@ -21,6 +21,7 @@ from broker.errors import (
 from broker.http import DEADLINE, Http
 from broker.providers._apple_home import AppleDav, AppleHome, find_home, with_addresses
 from broker.providers.apple_password import normalise
+from broker.providers.base import Verified
 from broker.providers.caldav import CalDavClient
 from broker.settings import AppleSettings
 from broker.wire import within
@@ -51,7 +52,7 @@ class Apple:
             raise ProviderUnavailable(self.provider_name, "client", detail="host not trusted")
         return CalDavClient(self._dav(credential))
 
-    def verify(self, login: Login) -> tuple[PasswordCredential, RemoteAccount]:
+    def verify(self, login: Login) -> Verified:
         """Prove the login with one refused request at most.
 
         Raises UserError `app_password_shape` before any request, LoginRejected
@@ -64,7 +65,7 @@ class Apple:
         with within(self.clock, ATTEMPT):
             return self._verified(typed)
 
-    def _verified(self, typed: PasswordCredential) -> tuple[PasswordCredential, RemoteAccount]:
+    def _verified(self, typed: PasswordCredential) -> Verified:
         home = self._find(typed)
         if home.url is None:
             raise UserError("calendar_off")
@@ -79,7 +80,8 @@ class Apple:
             raise
         if not calendars:
             raise UserError("no_calendars")
-        return with_addresses(typed, home, dav.credential.url), self._account(home, typed.username)
+        credential = with_addresses(typed, home, dav.credential.url)
+        return Verified(credential, self._account(home, typed.username), calendars)
 
     def _find(self, typed: PasswordCredential) -> AppleHome:
         try:

@@ -11,7 +11,7 @@ raises only ProviderError kinds, UserError kinds and EditConflict.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from broker.domain import (
     AuthorizationAttempt,
@@ -129,12 +129,20 @@ class OAuthProvider(Provider, Protocol):
         ...
 
 
+class Verified(NamedTuple):
+    """What came of a typed login: what to keep, whose it is, and the calendars that prove it."""
+
+    credential: PasswordCredential
+    account: RemoteAccount
+    calendars: list[RemoteCalendar]
+
+
 @runtime_checkable
 class PasswordProvider(Provider, Protocol):
     """Connects with a user name and password that the person types."""
 
-    def verify(self, login: Login) -> tuple[PasswordCredential, RemoteAccount]:
-        """Prove the login with at most one refused attempt.
+    def verify(self, login: Login) -> Verified:
+        """Prove the login, by reading its calendars, with at most one refused attempt.
 
         Raises LoginRejected, AddressRefused, or a ProviderError that names the step.
         """

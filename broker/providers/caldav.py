@@ -36,6 +36,7 @@ from broker.providers._caldav_changes import Reader
 from broker.providers._caldav_discovery import discover
 from broker.providers._caldav_dns import Dns, Records, TracedRecords
 from broker.providers._caldav_search import Home
+from broker.providers.base import Verified
 from broker.wire import within
 
 ATTEMPT = timedelta(seconds=40)
@@ -60,7 +61,7 @@ class CalDav:
             raise TypeError("CalDAV needs a user name and password")
         return CalDavClient(Dav(self.http, self.clock, credential, self.provider_name))
 
-    def verify(self, login: Login) -> tuple[PasswordCredential, RemoteAccount]:
+    def verify(self, login: Login) -> Verified:
         """Find the person's calendars and prove the login; one refusal ends the attempt.
 
         Raises LoginRejected, HostUnconfirmed, AddressRefused, UserError (`not_caldav`,
@@ -70,7 +71,7 @@ class CalDav:
         with within(self.clock, ATTEMPT):
             return self._verified(login)
 
-    def _verified(self, login: Login) -> tuple[PasswordCredential, RemoteAccount]:
+    def _verified(self, login: Login) -> Verified:
         typed = read_typed(login.url)
         asking = PasswordCredential(
             typed.url, login.username.strip() or typed.email, login.password
@@ -93,7 +94,7 @@ class CalDav:
             raise UserError("not_caldav") from error
         if not calendars:
             raise UserError("no_calendars")
-        return credential, self._account(home, asking.username)
+        return Verified(credential, self._account(home, asking.username), calendars)
 
     def _account(self, home: Home, username: str) -> RemoteAccount:
         own = username if "@" in username else None

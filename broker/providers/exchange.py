@@ -6,6 +6,7 @@ https://learn.microsoft.com/exchange/client-developer/exchange-web-services/star
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 from broker.clock import Clock
 from broker.domain import (
@@ -14,7 +15,6 @@ from broker.domain import (
     EventDraft,
     Login,
     PasswordCredential,
-    RemoteAccount,
     RemoteCalendar,
     RemoteEvent,
     Window,
@@ -37,6 +37,10 @@ from broker.providers._ews.get_user_availability import BusySpan, GetUserAvailab
 from broker.providers._ews.joining import Joining
 from broker.providers._ews.people import GetRoomLists, GetRooms, Mailbox, ResolveNames
 from broker.providers._ews.session import Session
+from broker.providers.base import Verified
+from broker.wire import within
+
+ATTEMPT = timedelta(seconds=40)
 
 _NOBODYS_TIME = "ipf.appointment.birthday"
 
@@ -55,13 +59,15 @@ class Exchange:
         self._clock = clock
         self._records = records or MailDns()
 
-    def verify(self, login: Login) -> tuple[PasswordCredential, RemoteAccount]:
+    def verify(self, login: Login) -> Verified:
         """Find the person's mailbox and prove the login; a name is refused once at the most.
 
         Raises LoginRejected, AddressRefused, HostUnconfirmed, UserError (`use_office365`,
         `exchange_...`), or a ProviderError that names the step.
         """
-        return Joining(self._http, self._clock, self._records, login).prove()
+        with within(self._clock, ATTEMPT):
+            found = Joining(self._http, self._clock, self._records, login).prove()
+            return Verified(*found, self.client(found[0]).calendars())
 
     def client(self, credential: Credential) -> ExchangeClient:
         """Give the view of one credential, with a connection of its own."""

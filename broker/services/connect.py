@@ -76,8 +76,7 @@ def prove_password(provider: PasswordProvider, login: Login) -> Proved:
 
     Raises UserError and ProviderError kinds.
     """
-    credential, account = provider.verify(login)
-    return Proved(provider.slug, credential, account, provider.client(credential).calendars())
+    return Proved(provider.slug, *provider.verify(login))
 
 
 def cancel(runtime: Runtime, attempt: Attempt) -> str | None:

@@ -21,9 +21,11 @@ from broker.errors import (
     RateLimited,
     UserError,
 )
+from broker.http import Step
 from broker.providers.apple import Apple
 from broker.providers.base import PasswordProvider
 from broker.providers.caldav import CalDavClient
+from broker.services.connect import prove_password
 from broker.settings import AppleSettings
 from sandbox.radicale_events import event, wrap
 from tests import faults
@@ -80,7 +82,7 @@ class TestVerify:
     """From the form to a credential."""
 
     def test_finds_the_home_on_the_partition(self, provider: Apple, remote: ICloudRemote) -> None:
-        credential, account = provider.verify(Login("", f" {PERSON} ", "ABCDEFGHIJKLMNOP"))
+        credential, account, _ = provider.verify(Login("", f" {PERSON} ", "ABCDEFGHIJKLMNOP"))
 
         dsid = remote.ada.person.dsid
         assert f"{PARTITION}/{dsid}/calendars/" == credential.url
@@ -191,7 +193,7 @@ class TestVerify:
     ) -> None:
         remote.faults.set(PERSON, "partition_redirect")
 
-        credential, _ = provider.verify(Login("", PERSON, PASSWORD))
+        credential, _, _ = provider.verify(Login("", PERSON, PASSWORD))
 
         assert credential.url.startswith(PARTITION)
 
@@ -225,6 +227,17 @@ class TestVerify:
             provider.verify(Login("", PERSON, PASSWORD))
 
         assert 1 == len(remote.wire.calls)
+
+    def test_connecting_asks_for_everything_once(
+        self, remote: ICloudRemote, clock: FixedClock
+    ) -> None:
+        steps: list[Step] = []
+        provider = Apple(remote.http().traced(steps), clock, AppleSettings())
+
+        proved = prove_password(provider, Login("", PERSON, PASSWORD))
+
+        assert ["principal", "home", "calendars"] == [step.operation for step in steps]
+        assert remote.calendar_id in {calendar.remote_id for calendar in proved.calendars}
 
     def test_attempt_has_one_budget_of_time(
         self, provider: Apple, remote: ICloudRemote, clock: FixedClock
@@ -262,7 +275,7 @@ class TestVerify:
             faults.body(CALENDAR), applies=lambda e: e["PATH_INFO"] == "/77/calendars/"
         )
 
-        credential, account = provider.verify(Login("", PERSON, PASSWORD))
+        credential, account, _ = provider.verify(Login("", PERSON, PASSWORD))
 
         assert ("77", "A@x.example", "A@x.example") == (
             account.subject,
@@ -585,7 +598,7 @@ def test_entry_below_a_path(remote: ICloudRemote, clock: FixedClock) -> None:
     http = remote.http(*origins)
     provider = Apple(http, clock, AppleSettings("http://127.0.0.1:5050/icloud/"))
 
-    credential, account = provider.verify(Login("", PERSON, PASSWORD))
+    credential, account, _ = provider.verify(Login("", PERSON, PASSWORD))
 
     dsid = remote.ada.person.dsid
     assert f"http://localhost:5050/icloud/{dsid}/calendars/" == credential.url

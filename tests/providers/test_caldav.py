@@ -157,7 +157,7 @@ class TestVerify:
         ],
     )
     def test_finds_the_home(self, provider: CalDav, typed: str) -> None:
-        credential, account = provider.verify(Login(typed, f" {USER} ", PASSWORD))
+        credential, account, _ = provider.verify(Login(typed, f" {USER} ", PASSWORD))
 
         assert credential.url.lower() == f"{ORIGIN}/ada/"
         assert (USER, PASSWORD) == (credential.username, credential.password)
@@ -185,7 +185,7 @@ class TestVerify:
     ) -> None:
         remote.faulty.add(faults.status(405), times=1)
 
-        credential, _ = provider.verify(Login(ORIGIN + where, USER, PASSWORD))
+        credential, _, _ = provider.verify(Login(ORIGIN + where, USER, PASSWORD))
 
         assert f"{ORIGIN}/ada/" == credential.url
         assert remote.wire.calls[1][1].endswith("/.well-known/caldav")
@@ -279,7 +279,7 @@ class TestVerify:
     ) -> None:
         remote.faulty.add(faults.body(listing(properties)))
 
-        credential, account = provider.verify(Login(f"{ORIGIN}/c/a%20b/", USER, PASSWORD))
+        credential, account, _ = provider.verify(Login(f"{ORIGIN}/c/a%20b/", USER, PASSWORD))
 
         assert url == credential.url
         assert "https://ada@dav.example:443/c/a%20b/" == account.subject
@@ -339,9 +339,9 @@ class TestVerify:
         mounts = {f"{ORIGIN}:443": remote.wire, ORIGIN: remote.wire, other: remote.wire}
         provider = CalDav(Http(clock, policy=policy, mounts=mounts), clock)
 
-        _, here = provider.verify(Login(ORIGIN, USER, PASSWORD))
-        _, same = provider.verify(Login(f"{ORIGIN}:443", USER, PASSWORD))
-        _, there = provider.verify(Login(other, USER, PASSWORD))
+        _, here, _ = provider.verify(Login(ORIGIN, USER, PASSWORD))
+        _, same, _ = provider.verify(Login(f"{ORIGIN}:443", USER, PASSWORD))
+        _, there, _ = provider.verify(Login(other, USER, PASSWORD))
 
         assert here.subject == same.subject != there.subject
 
@@ -355,7 +355,7 @@ class TestVerify:
         )
         remote.faulty.add(faults.body(listing(addresses)))
 
-        _, account = provider.verify(Login(f"{ORIGIN}/c/a%20b/", USER, PASSWORD))
+        _, account, _ = provider.verify(Login(f"{ORIGIN}/c/a%20b/", USER, PASSWORD))
 
         assert ("ada@x.example", "ada@x.example", "Ada L.") == (
             account.profile_name,
@@ -450,7 +450,9 @@ class TestVerify:
         policy = AddressPolicy(["127.0.0.0/8"])
         http = Http(clock, policy=policy, mounts={"http://127.0.0.1:5051/": remote.wire})
 
-        credential, _ = CalDav(http, clock).verify(Login("http://127.0.0.1:5051", USER, PASSWORD))
+        credential, _, _ = CalDav(http, clock).verify(
+            Login("http://127.0.0.1:5051", USER, PASSWORD)
+        )
 
         assert "http://127.0.0.1:5051/ada/" == credential.url
 

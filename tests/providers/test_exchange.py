@@ -80,12 +80,19 @@ def test_a_login_is_proved_with_every_scheme_and_name(
     remote: ExchangeRemote, provider: Exchange, schemes: str, name: str
 ) -> None:
     remote.faults.set(None, "schemes", style=schemes)
-    credential, account = provider.verify(login(remote, username=name))
+    credential, account, _ = provider.verify(login(remote, username=name))
 
     assert (ADA, ADA) == (account.email, account.profile_name)
     assert (ADA,) == credential.addresses
     assert provider.client(credential).calendars()
     assert 0 == remote.ada.person.bad_logons
+
+
+def test_connecting_lists_the_calendars_once(remote: ExchangeRemote, provider: Exchange) -> None:
+    verified = provider.verify(login(remote))
+
+    assert verified.calendars == provider.client(verified.credential).calendars()
+    assert 2 == remote.operations().count("FindFolder")
 
 
 def test_the_same_mailbox_is_the_same_login_under_every_name(
@@ -101,7 +108,7 @@ def test_the_same_mailbox_is_the_same_login_under_every_name(
 
 def test_a_colleagues_address_is_not_believed(remote: ExchangeRemote, provider: Exchange) -> None:
     mine = provider.verify(login(remote))[1]
-    _, claimed = provider.verify(login(remote, email=GRACE, username="CORP\\ada"))
+    _, claimed, _ = provider.verify(login(remote, email=GRACE, username="CORP\\ada"))
 
     assert (mine.subject, None, "CORP\\ada") == (
         claimed.subject,

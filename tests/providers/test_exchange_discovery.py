@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from broker.clock import FixedClock
-from broker.domain import Login, PasswordCredential, RemoteAccount
+from broker.domain import Login
 from broker.errors import HostUnconfirmed, LoginRejected, ProviderUnavailable, UserError
 from broker.http import Http
 from broker.providers._caldav_dns import Srv
+from broker.providers.base import Verified
 from broker.providers.exchange import Exchange
 from sandbox.exchange.accounts import DOMAIN
 from sandbox.exchange.seed import ADA, ALAN, PASSWORD
@@ -35,9 +36,7 @@ class Company:
     def exchangers(self, name: str) -> list[str]:
         return []
 
-    def connect(
-        self, email: str = ADA, password: str = PASSWORD, username: str = ""
-    ) -> tuple[PasswordCredential, RemoteAccount]:
+    def connect(self, email: str = ADA, password: str = PASSWORD, username: str = "") -> Verified:
         """Connect as the form would, and read the calendars."""
         listening = self.remote.listening
         plain = listening.plain.port
@@ -50,7 +49,7 @@ class Company:
         provider = Exchange(http, self.remote.clock, self)
         try:
             proved = provider.verify(Login("", username, password, email=email))
-            assert provider.client(proved[0]).calendars()
+            assert proved.calendars
             return proved
         finally:
             for adapter in mounts.values():
@@ -78,7 +77,7 @@ def company(tmp_path: Path) -> Iterator[Company]:
 def test_an_address_and_a_password_are_enough(company: Company, version: str, schemes: str) -> None:
     company.remote.faults.set(None, "version", style=version)
     company.remote.faults.set(None, "schemes", style=schemes)
-    credential, account = company.connect()
+    credential, account, _ = company.connect()
 
     assert (f"https://{MAIL}/EWS/Exchange.asmx", ADA) == (credential.url, account.email)
     assert [f"autodiscover.{DOMAIN}", MAIL] == company.logins()
@@ -139,7 +138,7 @@ def test_a_wrong_password_costs_one_refused_login(company: Company) -> None:
 def test_who_has_another_name_says_so(company: Company) -> None:
     with pytest.raises(LoginRejected):
         company.connect(ALAN)
-    _, account = company.connect(ALAN, username="CORP/aturing")
+    _, account, _ = company.connect(ALAN, username="CORP/aturing")
     assert ALAN == account.email
 
 
