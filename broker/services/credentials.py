@@ -14,7 +14,7 @@ from typing import TypeVar, cast
 from sqlalchemy import or_, select, update
 
 from broker.domain import Credential, OAuthCredential
-from broker.errors import AuthorizationLost, RefreshPending
+from broker.errors import AuthorizationLost, ProviderUnavailable, RefreshPending
 from broker.models import Connection, reading, transaction
 from broker.models.base import changed, table_of
 from broker.providers.base import CalendarClient, OAuthProvider
@@ -37,8 +37,10 @@ def with_client(
 ) -> Result:
     """Do something with a working client; a refused access token is renewed once.
 
-    *action* may run twice. Raises AuthorizationLost when the second try is refused as well,
-    with the version of the credential that was refused: a newer one is not concerned.
+    *action* may run twice. Raises AuthorizationLost when the login is refused, with the version
+    of the credential that was: a newer one is not concerned. A token that the provider has just
+    issued and refuses all the same is its own trouble, ProviderUnavailable: only the refusal to
+    renew says that the person has to come back.
     """
     found, version = client(runtime, connection_id)
     try:
@@ -52,7 +54,17 @@ def with_client(
         return _with(runtime, connection_id, found, renewed, action)
     except AuthorizationLost as error:
         error.credential_version = renewed
+        if _is_oauth(runtime, connection_id):
+            detail = "refuses a token that it has just issued"
+            raise ProviderUnavailable(
+                error.provider, error.operation, error.status, detail=detail
+            ) from error
         raise
+
+
+def _is_oauth(runtime: Runtime, connection_id: str) -> bool:
+    connection, _credential = _read(runtime, connection_id)
+    return isinstance(runtime.provider(connection.provider), OAuthProvider)
 
 
 def _with(

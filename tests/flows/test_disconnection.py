@@ -250,6 +250,41 @@ def test_one_refused_access_token_is_renewed_once(world: World) -> None:
     assert "Still there" in summaries(world, tokens)
 
 
+def test_an_api_that_refuses_every_token_ends_no_connection(world: World) -> None:
+    """Only the refusal to renew may: an API that is ill must not send everybody away."""
+    tokens = world.connected(ADA)
+    world.work()
+    before = summaries(world, tokens)
+    real, world.google.app = world.google.app, _refusing_tokens(world.google.app)
+
+    for _ in range(4):
+        world.clock.advance(hours=2)
+        world.work()
+
+    profile = world.profile(tokens)
+    assert profile["profile_connected"] is True
+    assert profile["profile_sync"]["reason"] == "provider_unavailable"
+    assert summaries(world, tokens) == before
+    world.google.app = real
+    world.state.person(ADA).create_event(summary="Afterwards", **FULL_DAY)
+    world.clock.advance(hours=2)
+    world.work()
+    assert "reason" not in world.profile(tokens)["profile_sync"]
+    assert "Afterwards" in summaries(world, tokens)
+
+
+def _refusing_tokens(google: Any) -> Any:
+    """Let the API refuse what the token endpoint gives."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if not environ["PATH_INFO"].startswith("/calendar/v3"):
+            return google(environ, start_response)  # type: ignore[no-any-return]
+        start_response("401 Unauthorized", [("Content-Type", "application/json")])
+        return [b'{"error": {"code": 401, "errors": [{"reason": "authError"}]}}']
+
+    return app
+
+
 def test_a_refused_refresh_is_not_tried_again(world: World) -> None:
     """One clear refusal is enough."""
     world.connected(ADA)

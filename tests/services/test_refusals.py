@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from broker.errors import AuthorizationLost, CalendarGone
+from broker.errors import AuthorizationLost, CalendarGone, ProviderUnavailable
 from broker.models import db
 from broker.services import credentials, disconnect, tasks, work
 from broker.services.tasks import Kind, Lease
+from tests.apple_world import AppleWorld
 from tests.world import ADA, World
 
 CALENDAR_TASK = "SELECT id FROM tasks WHERE kind = 'sync_calendar' LIMIT 1"
@@ -41,28 +43,46 @@ def state(world: World) -> tuple[Any, ...]:
     return tuple(world.rows("SELECT disconnected_reason, credential_version FROM connections")[0])
 
 
-def test_the_second_refusal_leaves_a_newer_login_alone(world: World, connection_id: str) -> None:
-    """The person connects again while the renewed token is being refused."""
+def test_the_second_refusal_leaves_a_newer_login_alone(tmp_path: Path) -> None:
+    """The person types the password again while the one before is being refused, twice."""
+    apple = AppleWorld(tmp_path)
+    apple.connected_to_apple()
+    apple.work()
+    apple.clock.advance(hours=2)
+    ((connection_id,),) = apple.rows("SELECT id FROM connections")
     asked: list[int] = []
 
     def action(_client: object) -> None:
-        asked.append(state(world)[1])
-        if len(asked) == 2:
-            world.connected(ADA)
+        asked.append(state(apple)[1])
+        write(apple, "UPDATE connections SET credential_version = credential_version + 1")
+        raise AuthorizationLost("apple", "events", 401)
+
+    lease = claimed(apple)
+    with apple.app.app_context():
+        with pytest.raises(AuthorizationLost) as raised:
+            credentials.with_client(apple.runtime, connection_id, action)
+        disconnect.mark_disconnected(apple.runtime, lease, connection_id, raised.value)
+
+    assert len(asked) == 2
+    assert raised.value.credential_version == asked[1]
+    assert state(apple) == (None, asked[1] + 1)
+    (task,) = apple.rows("SELECT due_at, lease_until FROM tasks WHERE id = :id", id=lease.task_id)
+    assert task[1] is None
+    assert apple.work() > 0
+    assert state(apple)[0] is None
+    apple.close()
+
+
+def test_a_token_that_was_just_issued_and_is_refused_is_no_lost_login(
+    world: World, connection_id: str
+) -> None:
+    def action(_client: object) -> None:
         raise AuthorizationLost("google", "events", 401)
 
-    lease = claimed(world)
-    with world.app.app_context():
-        with pytest.raises(AuthorizationLost) as raised:
-            credentials.with_client(world.runtime, connection_id, action)
-        disconnect.mark_disconnected(world.runtime, lease, connection_id, raised.value)
+    with world.app.app_context(), pytest.raises(ProviderUnavailable) as raised:
+        credentials.with_client(world.runtime, connection_id, action)
 
-    assert raised.value.credential_version == asked[1]
-    assert state(world) == (None, asked[1] + 1)
-    (task,) = world.rows("SELECT due_at, lease_until FROM tasks WHERE id = :id", id=lease.task_id)
-    assert task[1] is None
-    assert world.work() > 0
-    assert state(world)[0] is None
+    assert (raised.value.operation, raised.value.status) == ("events", 401)
 
 
 @pytest.mark.parametrize(
