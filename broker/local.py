@@ -65,8 +65,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python app.py",
         description="Run the broker and all that it needs on this machine, until Ctrl-C.",
-        epilog="Read from the environment: PORT, SANDBOX_PORT, RADICALE_PORT, VAR_DIR, and the "
-        "settings that README.md lists. In production use gunicorn and flask, as Procfile does.",
+        epilog="Read from the environment: PORT, SANDBOX_PORT, RADICALE_PORT, EXCHANGE_PORT, "
+        "VAR_DIR, and the settings that README.md lists. In production use gunicorn and flask, as "
+        "Procfile does.",
     )
     parser.add_argument(
         "what",

@@ -139,6 +139,14 @@ def test_the_port_to_try_instead_is_one_that_browsers_open() -> None:
     assert max(advised) < 65536
 
 
+def test_help_names_every_variable_of_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main({}, ["--help"])
+
+    said = capsys.readouterr().out
+    assert all(name in said for name in ("RADICALE_PORT", "EXCHANGE_PORT", "VAR_DIR"))
+
+
 @pytest.mark.parametrize("words", [["--port", "5500"], ["run"], ["env", "more"], ["--help"]])
 def test_other_words_start_nothing(
     tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
