@@ -19,15 +19,19 @@ from broker.services.reading_scopes import require
 from broker.services.runtime import current_runtime
 from broker.web.errors import json_answer, unauthorized
 
-# The calls that write. SDKs ask for their scopes by default, so people allow them already now
-# and need not be asked again when these calls work.
-_WRITING = (
+# What comes later. SDKs ask for the scopes that write by default, so people allow them already
+# now and need not be asked again when these calls work.
+_LATER = (
     ("/calendars", "POST"),
     ("/calendars/<calendar_id>/events", "POST"),
     ("/calendars/<calendar_id>/events", "DELETE"),
     ("/calendars/<calendar_id>/events/<event_uid>/participation_status", "POST"),
     ("/events", "DELETE"),
     ("/batch", "POST"),
+    ("/channels", "POST"),
+    ("/channels", "GET"),
+    ("/channels/<channel_id>", "DELETE"),
+    ("/link_tokens", "POST"),
 )
 
 
@@ -53,7 +57,7 @@ def blueprint() -> Blueprint:
         methods=["POST"],
         strict_slashes=False,
     )
-    for path, method in _WRITING:
+    for path, method in _LATER:
         routes.add_url_rule(path, view_func=_not_yet, methods=[method], strict_slashes=False)
     return routes
 
@@ -118,7 +122,7 @@ def _free_busy_page(token: str) -> Response:
 
 
 def _not_yet(**_names: str) -> Response:
-    text = "This version reads calendars and does not write to them yet. Nothing was changed."
+    text = "This version reads calendars: this call does not work yet. Nothing was changed."
     return json_answer({"error": "not_implemented", "error_description": text}, 501)
 
 

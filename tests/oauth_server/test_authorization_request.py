@@ -61,7 +61,6 @@ def test_good_request_is_understood(acme: Partner) -> None:
         provider_name="google",
         locale="de",
         avoid_linking="True",
-        link_token="a-link-token",
     )
 
     assert request == AuthorizationRequest(
@@ -74,7 +73,6 @@ def test_good_request_is_understood(acme: Partner) -> None:
         provider_name="google",
         locale="de",
         avoid_linking=True,
-        link_token="a-link-token",
     )
 
 
@@ -419,9 +417,19 @@ def test_request_objects_are_not_supported(acme: Partner, name: str) -> None:
     assert f"{name}_not_supported" == error_of(acme, **{name: "https://evil.example/x"})["error"]
 
 
-@pytest.mark.parametrize("changes", [{"state": "x" * 5000}, {"link_token": "x" * 200}])
+@pytest.mark.parametrize("changes", [{"state": "x" * 5000}, {"scope": "x" * 1100}])
 def test_overlong_parameters_are_refused(acme: Partner, changes: dict[str, str]) -> None:
     assert "invalid_request" == error_of(acme, **changes)["error"]
+
+
+def test_link_tokens_are_refused_rather_than_ignored(acme: Partner) -> None:
+    """Ignored, they would make a separate account, and nobody would notice."""
+    told = error_of(acme, link_token="lnk_7QvXs2mBtL0wKz9r")
+
+    assert ("invalid_request", "'link_token' is not supported yet.") == (
+        told["error"],
+        told["error_description"],
+    )
 
 
 def test_errors_send_an_empty_state_back(acme: Partner) -> None:
