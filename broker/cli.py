@@ -6,20 +6,17 @@ import base64
 import os
 import secrets
 import sys
-from collections.abc import Callable
-from functools import partial
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from flask_migrate.cli import db as migrations_group
-from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 
 from broker import worker
-from broker.errors import BrokerError, ConfigError, InvalidFields, NotFound, SealBroken
+from broker.cli_applications import COMMANDS, Told, command
+from broker.errors import ConfigError, SealBroken
 from broker.ids import new_key
-from broker.oauth_server.scopes import KNOWN
 from broker.services import (
     applications,
     connection_doctor,
@@ -32,39 +29,13 @@ from broker.services import (
 from broker.services.runtime import Runtime, current_runtime
 from broker.supervisor import Child, Supervisor
 
-DEFAULT_SCOPE = "read_write"
-
-_NO_DATABASE = (
-    "the database does not answer, or has no tables yet: "
-    "check DATABASE_URL and run `flask db upgrade`"
-)
-
-Result = TypeVar("Result")
-
-
-class Told(click.Command):
-    """A command that says in words that there is no database to work on."""
-
-    def invoke(self, ctx: click.Context) -> object:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except (OperationalError, InterfaceError, ProgrammingError) as error:
-            raise click.ClickException(_NO_DATABASE) from error
-
-
-command = partial(click.command, cls=Told)
 keys_group = AppGroup("keys", help="Make, rotate and count the keys that seal what we hold.")
 
 
 def register_commands(app: Flask) -> None:
     """Give `flask` our commands."""
     for ours in (
-        app_create,
-        app_list,
-        secret_add,
-        secret_retire,
-        redirect_add,
+        *COMMANDS,
         doctor_command,
         diagnosis,
         sync_status,
@@ -99,77 +70,6 @@ class _NothingWired(dict[str, object]):
 
     def __missing__(self, part: str) -> NoReturn:
         sys.exit(self._said)
-
-
-@command(
-    "app-create",
-    epilog='Example: flask app-create "Acme" --redirect-uri https://acme.example/callback',
-)
-@click.argument("name")
-@click.option("--redirect-uri", "redirect_uris", multiple=True, required=True)
-@click.option("--scope", default=DEFAULT_SCOPE, show_default=True, help=f"Of: {' '.join(KNOWN)}")
-@click.option("--url", default="", help="The application's own address, for people.")
-@click.option("--public", is_flag=True, help="A client without a secret; it must use PKCE.")
-@with_appcontext
-def app_create(
-    name: str, redirect_uris: tuple[str, ...], scope: str, url: str, public: bool
-) -> None:
-    """Register a partner application. Its secret is shown this once."""
-    application, secret = _told(
-        lambda: applications.create(
-            current_runtime(),
-            name=name,
-            redirect_uris=redirect_uris,
-            scope=scope,
-            url=url,
-            public=public,
-        )
-    )
-    click.echo(f"client_id      {application.client_id}")
-    click.echo(f"client_secret  {secret or 'none: a public client'}")
-
-
-@command("app-list", epilog="Example: flask app-list")
-@with_appcontext
-def app_list() -> None:
-    """List the partner applications, their redirect URIs and their live secrets by id."""
-    current_runtime()
-    for application in applications.all_applications():
-        click.echo(f"{application.client_id}  {application.name}  ({application.scopes})")
-        for uri in applications.redirect_uris(application):
-            click.echo(f"    redirect  {uri}")
-        for secret in applications.live_secrets(application.id):
-            click.echo(f"    secret    {secret.id}  since {secret.created_at:%Y-%m-%d}")
-
-
-@command("secret-add", epilog="Example: flask secret-add cli_...")
-@click.argument("client_id")
-@with_appcontext
-def secret_add(client_id: str) -> None:
-    """Make a second secret, shown this once; both work until one is retired."""
-    secret_id, secret = _told(lambda: applications.add_secret(current_runtime(), client_id))
-    click.echo(f"secret_id      {secret_id}")
-    click.echo(f"client_secret  {secret}")
-
-
-@command("secret-retire", epilog="Example: flask secret-retire cli_... sec_...")
-@click.argument("client_id")
-@click.argument("secret_id")
-@with_appcontext
-def secret_retire(client_id: str, secret_id: str) -> None:
-    """Stop a secret from working; `flask app-list` shows its id."""
-    _told(lambda: applications.retire_secret(current_runtime(), client_id, secret_id))
-    click.echo("retired")
-
-
-@command("redirect-add", epilog="Example: flask redirect-add cli_... https://acme.example/callback")
-@click.argument("client_id")
-@click.argument("uri")
-@with_appcontext
-def redirect_add(client_id: str, uri: str) -> None:
-    """Register another redirect URI."""
-    _told(lambda: applications.add_redirect(current_runtime(), client_id, uri))
-    click.echo("added")
 
 
 @command("doctor", epilog="Example: flask doctor")
@@ -277,18 +177,3 @@ def keys_status() -> None:
 def _app() -> Flask:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     return app
-
-
-def _told(action: Callable[[], Result]) -> Result:
-    """Do something and turn a refusal into words at the terminal."""
-    try:
-        return action()
-    except InvalidFields as error:
-        problems = [
-            f"{name}: {text}" for name, found in error.problems.items() for _, text in found
-        ]
-        raise click.ClickException("; ".join(problems)) from error
-    except NotFound as error:
-        raise click.ClickException(f"no such {error}") from error
-    except BrokerError as error:
-        raise click.ClickException(str(error)) from error

@@ -111,6 +111,23 @@ def test_a_database_without_tables_is_told_in_a_sentence(world: World, words: st
     assert "Traceback" not in result.output
 
 
+def test_features_are_added_and_removed(world: World) -> None:
+    client_id, _ = made(world)
+
+    added = run(world, "feature-add", client_id, "geo")
+    listed = run(world, "app-list").output
+    removed = run(world, "feature-remove", client_id, "geo")
+    unknown = run(world, "feature-add", client_id, "flying")
+
+    assert (added.output, removed.output) == ("added\n", "removed\n")
+    # The other is the sandbox's, which has every feature.
+    assert listed.count("feature   geo") == 2
+    assert run(world, "app-list").output.count("feature   geo") == 1
+    assert unknown.exit_code == 1
+    assert "flying is none of: geo" in unknown.output
+    assert run(world, "feature-add", "cli_x", "geo").exit_code == 1
+
+
 def test_redirect_uris_are_added(world: World) -> None:
     client_id, _ = made(world)
 
@@ -262,6 +279,8 @@ def test_without_settings_the_real_command_says_what_is_missing() -> None:
         "secret-add cli_x",
         "secret-retire cli_x sec_x",
         "redirect-add cli_x https://app.example/cb",
+        "feature-add cli_x geo",
+        "feature-remove cli_x geo",
         "diagnosis ABC",
         "sync-status",
         "keys status",

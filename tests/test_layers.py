@@ -14,7 +14,7 @@ CORE = frozenset(
     """settings environment errors domain clock ids crypto http wire retry_after logs pulse
     queues addresses""".split()
 )
-EDGES = frozenset("web jobs cli worker local".split())
+EDGES = frozenset("web jobs cli cli_applications worker local".split())
 RANKS = {"models": 1, "sync": 2, "oauth_server": 2, "providers": 2, "services": 3}
 # What only runs everything on one machine; it stands beside the edges and starts them.
 LOCAL = frozenset("local local_environment log_digest supervisor embedded_redis".split())

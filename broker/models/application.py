@@ -14,8 +14,9 @@ from broker.models.base import Base, UtcDateTime
 class Application(Base):
     """A partner's OAuth client (RFC 6749 section 2).
 
-    *scopes* is the space-separated list it may ask for. A *public* client has no secret and
-    must use PKCE. *any_loopback_redirect* is for the sandbox's application in local mode only.
+    *scopes* is the space-separated list it may ask for. *features* holds true for each that it
+    may use, by the names of `services/features.py`. A *public* client has no secret and must use
+    PKCE. *any_loopback_redirect* is for the sandbox's application in local mode only.
     """
 
     __tablename__ = "applications"

@@ -13,6 +13,7 @@ from broker.errors import InvalidFields, NotFound
 from broker.ids import new_client_secret, new_id
 from broker.models import Application, ApplicationSecret, RedirectUri, audit, reading, transaction
 from broker.oauth_server import scopes
+from broker.services import features
 from broker.services.runtime import Runtime
 
 LIVE_SECRETS = 2
@@ -141,6 +142,18 @@ def add_redirect(runtime: Runtime, client_id: str, uri: str) -> None:
             audit.note(session, now, "redirect_added", application_id=application.id)
 
 
+def set_feature(runtime: Runtime, client_id: str, feature: str, *, on: bool) -> None:
+    """Turn a feature on or off. Raises NotFound, and InvalidFields for an unknown feature."""
+    if feature not in features.KNOWN:
+        text = f"{feature} is none of: {' '.join(features.KNOWN)}"
+        raise InvalidFields({"feature": [("errors.not_recognized", text)]})
+    with transaction() as session:
+        application = _by_client_id(session, client_id)
+        application.features = {**application.features, feature: on}
+        act = "feature_added" if on else "feature_removed"
+        audit.note(session, runtime.clock.now(), act, application_id=application.id)
+
+
 _REDIRECT_RULE = (
     "must be an https address (http on this machine only), without user, fragment or wildcard"
 )
@@ -172,6 +185,7 @@ def ensure_local(runtime: Runtime) -> None:
             client_id=LOCAL_CLIENT_ID,
             name="Acme Scheduling",
             scopes=" ".join(scopes.KNOWN),
+            features=dict.fromkeys(features.KNOWN, True),
             any_loopback_redirect=True,
             created_at=runtime.clock.now(),
         )

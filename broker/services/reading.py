@@ -17,7 +17,7 @@ import msgspec
 from broker.domain import AccessMode
 from broker.errors import NotFound
 from broker.oauth_server.tokens import Bearer
-from broker.services import connections, partner_ids, reading_rows
+from broker.services import connections, features, partner_ids, reading_rows
 from broker.services.reading_pages import open_token, seal
 from broker.services.reading_query import (
     EVENT_FLAGS,
@@ -51,10 +51,12 @@ class Caller:
 def list_events(runtime: Runtime, caller: Caller, arguments: Arguments) -> Answer:
     """Give the first page of events.
 
-    Raises MissingScope, InvalidFields, and NotFound for a calendar that is not the caller's.
+    Raises MissingScope, FeatureOff, InvalidFields, and NotFound for a calendar that is not the
+    caller's.
     """
     require(caller.bearer.scope, _events_call(is_only_managed(arguments)))
     asked = parse(arguments, EVENT_FLAGS, runtime.clock.now())
+    _require_features(caller, asked.query)
     return _begin(_Events(runtime, caller), asked)
 
 
@@ -62,6 +64,7 @@ def next_events(runtime: Runtime, caller: Caller, token: str) -> Answer:
     """Give a later page of events. Raises NotFound for a token that is not the caller's."""
     mark = open_token(runtime.vault, "events", token, caller.bearer.account_id)
     require(caller.bearer.scope, _events_call(mark.query.only_managed))
+    _require_features(caller, mark.query)
     return _go_on(_Events(runtime, caller), mark)
 
 
@@ -77,6 +80,11 @@ def next_free_busy(runtime: Runtime, caller: Caller, token: str) -> Answer:
     require(caller.bearer.scope, "free_busy")
     mark = open_token(runtime.vault, "free_busy", token, caller.bearer.account_id)
     return _go_on(_FreeBusy(runtime, caller), mark)
+
+
+def _require_features(caller: Caller, query: Query) -> None:
+    if query.include_geo:
+        features.require(caller.bearer.application_id, features.GEO)
 
 
 def _events_call(only_managed: bool) -> str:

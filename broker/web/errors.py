@@ -32,6 +32,7 @@ from broker.errors import (
 )
 from broker.ids import new_uuid
 from broker.logs import request_id
+from broker.services.features import FeatureOff
 from broker.services.reading_scopes import MissingScope
 
 log = logging.getLogger(__name__)
@@ -124,6 +125,8 @@ def _ours(error: BrokerError) -> _Refusal:
             return _Refusal(422, "invalid_fields", body={"errors": _described(error)})
         case MissingScope():
             return _missing_scope(error.scope)
+        case FeatureOff():
+            return _Refusal(402, "feature_off")
         case NotFound():
             return _Refusal(404, "not_found")
         case Forbidden():

@@ -197,6 +197,13 @@ class World:
         )
         return found
 
+    def features(self, person: Person, *names: str) -> None:
+        """Let somebody's application use these features and no others."""
+        with self.app.app_context(), transaction() as session:
+            account = session.get_one(Account, person.account_id)
+            application = session.get_one(Application, account.application_id)
+            application.features = dict.fromkeys(names, True)
+
     def person(
         self,
         *,

@@ -23,6 +23,7 @@ from broker.errors import (
     TooManyRequests,
     UserError,
 )
+from broker.services.features import FeatureOff
 from tests.web.api_world import Person, World, make_world
 
 
@@ -47,7 +48,8 @@ def raising(world: World, error: Exception, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1", "/v1/nothing", "/v1/events/x", "/v1/channels", "/oauth/nothing", "/v1/a/b/c"]
+    "path",
+    ["/v1", "/v1/nothing", "/v1/events/x", "/v1/availability", "/oauth/nothing", "/v1/a/b"],
 )
 def test_unknown_path_is_404_in_json(maria: Person, path: str) -> None:
     answer = maria.get(path)
@@ -66,9 +68,13 @@ def test_unknown_path_is_404_in_json(maria: Person, path: str) -> None:
         ("POST", "/v1/calendars/cal_x_1/events/evt_external_0/participation_status"),
         ("DELETE", "/v1/events?delete_all=True"),
         ("POST", "/v1/batch"),
+        ("POST", "/v1/channels"),
+        ("GET", "/v1/channels"),
+        ("DELETE", "/v1/channels/chn_0"),
+        ("POST", "/v1/link_tokens"),
     ],
 )
-def test_writing_says_that_it_is_not_there_yet(maria: Person, method: str, path: str) -> None:
+def test_what_comes_later_says_so(maria: Person, method: str, path: str) -> None:
     answer = maria.http.open(path, method=method, headers=maria.headers, json={})
 
     assert answer.status_code == 501
@@ -92,6 +98,7 @@ def test_wrong_method_is_405_in_json(maria: Person, method: str) -> None:
     [
         (NotFound("calendar"), 404, "not_found"),
         (Forbidden("no"), 403, "forbidden"),
+        (FeatureOff("geo"), 402, "feature_off"),
         (EditConflict("etag"), 409, "conflict"),
         (UserError("address_private", "An internal answer."), 400, "address_private"),
         (RateLimited("google", "events"), 503, "temporarily_unavailable"),

@@ -164,8 +164,27 @@ def test_occurrences_of_a_series_share_an_identifier_and_have_their_own_uids(
     assert first["google_event_id"] == "weekly_20260310T130000Z"
 
 
+def test_geo_is_refused_without_the_feature(world: World, maria: Person, work: Shelf) -> None:
+    for second in range(101):
+        world.event(work, "2026-03-10T13:00", "2026-03-10T14:30", remote_id=f"event-{second}")
+
+    refused = maria.get("/v1/events?tzid=Etc/UTC&include_geo=true")
+    world.features(maria, "geo")
+    first = maria.get("/v1/events?tzid=Etc/UTC&include_geo=true")
+    following = str(first.json["pages"]["next_page"])
+    second_page = maria.get(following)
+    world.features(maria)
+
+    assert (refused.status_code, refused.json) == (402, {"error": "feature_off"})
+    assert (first.status_code, second_page.status_code) == (200, 200)
+    assert maria.get(following).status_code == 402
+    assert maria.get("/v1/events?tzid=Etc/UTC&include_geo=False").status_code == 200
+
+
 def test_geo_is_shown_only_when_asked_for(world: World, maria: Person, work: Shelf) -> None:
     world.event(work, "2026-03-10T13:00", "2026-03-10T14:30", content=MEETING)
+
+    world.features(maria, "geo")
 
     (with_geo,) = maria.events(include_geo="True")
     (without,) = maria.events(include_geo="False")
