@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from flask import Flask
-from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from redis import Redis
@@ -66,7 +65,6 @@ def create_app(
     # A redirect would cost some clients their body or their Authorization header.
     app.url_map.merge_slashes = False
     models.install(app)
-    Migrate(app, models.db, directory=str(ROOT / "migrations"), render_as_batch=True)
     _register(app, runtime)
     if settings.secure:
         app.wsgi_app = frame.always_https(app.wsgi_app)  # type: ignore[method-assign, assignment]

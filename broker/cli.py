@@ -11,12 +11,12 @@ from typing import NoReturn
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
-from flask_migrate.cli import db as migrations_group
 
 from broker import worker
 from broker.cli_applications import COMMANDS, Told, command
 from broker.errors import ConfigError, SealBroken
 from broker.ids import new_key
+from broker.migrating import db_group
 from broker.services import (
     applications,
     connection_doctor,
@@ -42,6 +42,7 @@ def register_commands(app: Flask) -> None:
         clock,
         worker_command,
         keys_group,
+        db_group,
     ):
         app.cli.add_command(ours)
 
@@ -57,7 +58,6 @@ def unconfigured(error: ConfigError) -> Flask:
     app = Flask("calbroker")
     app.extensions = _NothingWired(cannot_start(error))
     register_commands(app)
-    app.cli.add_command(migrations_group)
     return app
 
 

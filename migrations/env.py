@@ -5,9 +5,8 @@ and drop in a later release.
 """
 
 from alembic import context
-from flask import current_app
 
-db = current_app.extensions["migrate"].db
+from broker.models import db
 
 
 def run() -> None:

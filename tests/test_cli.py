@@ -13,13 +13,14 @@ import pytest
 from click.testing import Result
 from sqlalchemy import text
 
+from app import create_app
 from broker.cli import keys_group, unconfigured
 from broker.errors import ConfigError
 from broker.ids import new_key
 from broker.models import db, transaction
 from broker.services import health
 from broker.settings import Settings
-from tests.world import ADA, World
+from tests.world import ADA, World, make_settings
 
 ROOT = Path(__file__).parent.parent
 
@@ -126,6 +127,17 @@ def test_features_are_added_and_removed(world: World) -> None:
     assert unknown.exit_code == 1
     assert "flying is none of: geo" in unknown.output
     assert run(world, "feature-add", "cli_x", "geo").exit_code == 1
+
+
+def test_a_database_that_is_away_is_told_at_a_release(tmp_path: Path) -> None:
+    nowhere = f"sqlite:///{tmp_path / 'no such folder' / 'broker.db'}"
+    app = create_app(make_settings(tmp_path, database_url=nowhere))
+
+    result = app.test_cli_runner().invoke(args=["db", "upgrade"])
+
+    assert result.exit_code == 1
+    assert "check DATABASE_URL" in result.output
+    assert "Traceback" not in result.output
 
 
 def test_redirect_uris_are_added(world: World) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from flask_migrate import check, upgrade
 from sqlalchemy import Engine, create_engine, inspect
 
 from app import create_app
+from broker.migrating import check, upgrade
 from broker.models import Base, db
 from broker.queues import ListQueue
 from tests.fake_redis import FakeRedis

@@ -7,10 +7,10 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from flask_migrate import upgrade
 
 from app import create_app
 from broker.environment import database_url
+from broker.migrating import upgrade
 from broker.models import db
 from tests.postgres.cluster import Cluster
 from tests.world import World, make_settings

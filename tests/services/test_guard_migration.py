@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from flask_migrate import check, upgrade
 from sqlalchemy import text
 
 from app import create_app
+from broker.migrating import check, upgrade
 from broker.models import db
 from broker.queues import ListQueue
 from tests.fake_redis import FakeRedis
