@@ -28,6 +28,7 @@ from broker.services import (
     disconnect,
     housekeeping,
     login_guard,
+    pauses,
     rolling,
     subscriptions,
     syncing,
@@ -65,8 +66,9 @@ def run(runtime: Runtime, task_id: str, get_on: Callable[[], None] = lambda: Non
         return False
     try:
         try:
-            with keep_lease(runtime, lease):
-                _RUNNERS[lease.kind](runtime, lease)
+            if not _is_put_off(runtime, lease):
+                with keep_lease(runtime, lease):
+                    _RUNNERS[lease.kind](runtime, lease)
         except ProviderError as error:
             _provider_failed(runtime, lease, error)
     except LeaseLost:
@@ -77,6 +79,16 @@ def run(runtime: Runtime, task_id: str, get_on: Callable[[], None] = lambda: Non
     except Exception:
         _put_back(runtime, lease, "unexpected")
         raise
+    return True
+
+
+def _is_put_off(runtime: Runtime, lease: Lease) -> bool:
+    """Put a task back until its connection's provider may be asked again, where that is later."""
+    connection_id = _connection_of(lease) if lease.kind in pauses.ASKING else None
+    until = pauses.until(runtime, connection_id) if connection_id is not None else None
+    if until is None:
+        return False
+    tasks.fail(runtime, lease, RateLimited.reason, until - runtime.clock.now())
     return True
 
 

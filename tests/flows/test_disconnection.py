@@ -12,7 +12,7 @@ import pytest
 from broker.models import Connection, Profile, transaction
 from broker.services import connections, housekeeping, tasks, work
 from broker.services.tasks import Kind
-from tests.world import ADA, Tokens, World, csrf
+from tests.world import ADA, GRACE, Tokens, World, csrf
 
 FULL_DAY = {"start": {"date": "2026-03-10"}, "end": {"date": "2026-03-11"}}
 
@@ -203,6 +203,60 @@ def test_retry_after_is_obeyed_and_push_does_not_override_it(world: World) -> No
     world.clock.advance(seconds=3)
     world.work()
     assert "Push" in summaries(world, tokens)
+
+
+@pytest.mark.parametrize(("fault", "pause"), [("throttled_429", 2), ("quota_403", 3600)])
+def test_a_pause_is_the_whole_logins(world: World, fault: str, pause: int) -> None:
+    """google.md 20: quotas are counted per person; the second call makes it worse."""
+    tokens = world.connected(ADA)
+    world.work()
+    world.clock.advance(hours=2)
+    world.faults.set(ADA, fault)
+    asked = world.calls("/calendar/v3")
+    world.work()
+
+    world.state.person(ADA).create_event(summary="Push", **FULL_DAY)
+    world.clock.advance(seconds=pause - 1)
+    world.work()
+
+    assert world.calls("/calendar/v3") == asked + 1
+    assert world.profile(tokens)["profile_sync"]["reason"] == "rate_limited"
+    world.clock.advance(seconds=1)
+    world.work()
+    assert world.calls("/calendar/v3") == asked + 2
+    world.faults.clear()
+    world.clock.advance(seconds=pause)
+    world.work()
+    assert "Push" in summaries(world, tokens)
+    assert "reason" not in world.profile(tokens)["profile_sync"]
+
+
+def test_a_pause_without_a_given_length_grows_for_all_together(world: World) -> None:
+    world.connected(ADA)
+    world.work()
+    world.clock.advance(hours=2)
+    world.faults.set(ADA, "throttled_403")
+    asked = world.calls("/calendar/v3")
+
+    for _ in range(60):
+        world.work()
+        world.clock.advance(minutes=1)
+
+    assert world.calls("/calendar/v3") - asked <= 12
+
+
+def test_one_persons_pause_is_nobody_elses(world: World) -> None:
+    world.connected(ADA)
+    grace = world.connected(GRACE)
+    world.work()
+    world.clock.advance(hours=2)
+    world.faults.set(ADA, "quota_403")
+    world.work()
+    world.state.person(GRACE).create_event(summary="Grace's", **FULL_DAY)
+
+    world.work()
+
+    assert "Grace's" in summaries(world, grace)
 
 
 def test_failures_are_retried_ever_more_slowly(world: World) -> None:
