@@ -141,7 +141,7 @@ def _register(app: Flask, runtime: Runtime) -> None:
     for blueprint in blueprints[1:]:
         csrf.exempt(blueprint)
     translations.install(app)
-    frame.install(app, runtime.settings)
+    frame.install(app, runtime)
     errors.register(app, page=frame.error_page)
     app.register_error_handler(CSRFError, lambda _error: frame.error_page("page_expired", 400))
     register_commands(app)

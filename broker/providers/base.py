@@ -98,6 +98,10 @@ class Provider(Protocol):
 class OAuthProvider(Provider, Protocol):
     """Connects by sending the person to the provider (RFC 6749 section 4.1)."""
 
+    client_id: str
+    """Who we are there: an administrator allows us by it."""
+    consent_endpoint: str
+    """Where the person consents: the forms of our pages may lead there."""
     issuers: frozenset[str]
     """What `iss` may say in its callback, where it says anything (RFC 9207)."""
 

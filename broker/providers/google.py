@@ -83,6 +83,8 @@ class Google:
         self._http = http
         self._clock = clock
         self._settings = settings
+        self.client_id = settings.client_id
+        self.consent_endpoint = settings.endpoints["authorize"]
         self._grants = GoogleGrants(http, clock, settings)
 
     def client(self, credential: Credential) -> GoogleClient:

@@ -13,7 +13,7 @@ from markupsafe import escape
 from broker.errors import AddressRefused, AttemptOver, BrokerError, HostUnconfirmed
 from broker.models import Application
 from broker.oauth_server.scopes import sentences
-from broker.providers.base import PasswordProvider, Provider
+from broker.providers.base import OAuthProvider, PasswordProvider, Provider
 from broker.services import applications, connect, typed_values
 from broker.services.attempts import Attempt
 from broker.services.connect_reasons import reason_of
@@ -247,5 +247,4 @@ def _facts(attempt: Attempt, provider: Provider) -> dict[str, str]:
 
 
 def _client_id(provider: Provider) -> str:
-    google = current_runtime().settings.google
-    return google.client_id if google and provider.slug == "google" else ""
+    return provider.client_id if isinstance(provider, OAuthProvider) else ""

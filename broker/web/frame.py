@@ -15,7 +15,8 @@ from werkzeug.routing import BaseConverter
 
 from broker.ids import new_uuid
 from broker.logs import request_id
-from broker.settings import Settings
+from broker.providers.base import OAuthProvider, Provider
+from broker.services.runtime import Runtime
 from broker.web import pages
 from broker.web.layout import legal
 
@@ -49,10 +50,11 @@ class Name(BaseConverter):
     regex = "[A-Za-z0-9_.~=-]+"
 
 
-def install(app: Flask, settings: Settings) -> None:
+def install(app: Flask, runtime: Runtime) -> None:
     """Put the frame around every request of *app*."""
+    settings = runtime.settings
     expected = urlsplit(settings.public_url).netloc
-    targets = _provider_origins(settings)
+    targets = _consent_origins(runtime.providers.values())
 
     def before() -> None:
         request_id.set(new_uuid())
@@ -129,8 +131,6 @@ def _policy(targets: list[str]) -> str:
     )
 
 
-def _provider_origins(settings: Settings) -> list[str]:
-    if settings.google is None:
-        return []
-    parts = urlsplit(settings.google.endpoints["authorize"])
-    return [f"{parts.scheme}://{parts.netloc}"]
+def _consent_origins(providers: Iterable[Provider]) -> list[str]:
+    endpoints = (one.consent_endpoint for one in providers if isinstance(one, OAuthProvider))
+    return [f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, endpoints)]
