@@ -271,10 +271,14 @@ class AuthorizationAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Authorized:
-    """What came of an authorization: the tokens, and whose login the id_token proves."""
+    """What came of an authorization: the tokens, and whose login the id_token proves.
+
+    *lacks_scopes* when a box was left unticked that the mode needs: such a grant is of no use.
+    """
 
     credential: OAuthCredential
     account: RemoteAccount
+    lacks_scopes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,6 @@ from broker.errors import (
     BrokerError,
     ConfigurationRefused,
     ConnectDenied,
-    PermissionMissing,
     ProviderUnavailable,
     RateLimited,
     UserError,
@@ -122,8 +121,8 @@ class GoogleGrants:
     def exchange(self, code: str, attempt: AuthorizationAttempt) -> Authorized:
         """Trade a code for tokens and prove whose they are.
 
-        Raises ConnectDenied, PermissionMissing when a box was left unticked, UserError when
-        there is no refresh token to go on with, or ProviderError kinds.
+        Raises ConnectDenied, UserError when there is no refresh token to go on with, or
+        ProviderError kinds.
         """
         answer = self._ask(
             "exchange",
@@ -138,11 +137,11 @@ class GoogleGrants:
         account = _account(self._id_tokens.verify(PROVIDER, tokens.id_token, attempt.nonce))
         asked = (*_SIGN_IN, *_SCOPES[attempt.mode])
         granted = _granted(tokens.scope, frozenset(asked))
-        if not granted.issuperset(_SCOPES[attempt.mode]):
-            raise PermissionMissing(PROVIDER, "exchange", detail="permission_unticked")
-        if not tokens.refresh_token:
+        lacks_scopes = not granted.issuperset(_SCOPES[attempt.mode])
+        if not tokens.refresh_token and not lacks_scopes:
             raise UserError("no_refresh_token")
-        return Authorized(self._credential(tokens, tokens.refresh_token, granted), account)
+        credential = self._credential(tokens, tokens.refresh_token or "", granted)
+        return Authorized(credential, account, lacks_scopes)
 
     def refresh(self, credential: OAuthCredential) -> OAuthCredential:
         """Trade the refresh token for a new access token (RFC 6749 section 6).

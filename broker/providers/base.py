@@ -112,7 +112,7 @@ class OAuthProvider(Provider, Protocol):
     def exchange(self, code: str, attempt: AuthorizationAttempt) -> Authorized:
         """Trade a code for tokens and verify the id_token.
 
-        Raises PermissionMissing when a scope that *attempt*'s mode needs was not granted.
+        A grant without a scope that *attempt*'s mode needs is given too, marked as such.
         """
         ...
 

@@ -101,7 +101,7 @@ class Google:
     def exchange(self, code: str, attempt: AuthorizationAttempt) -> Authorized:
         """Trade a code for tokens and verify the id_token.
 
-        Raises PermissionMissing when a scope that *attempt*'s mode needs was not granted, and
+        A grant without a scope that *attempt*'s mode needs is given too, marked as such. Raises
         UserError `no_refresh_token` when Google gives nothing to go on with.
         """
         return self._grants.exchange(code, attempt)

@@ -16,14 +16,24 @@ from sqlalchemy.orm import Session
 from broker.domain import (
     AccessMode,
     AuthorizationAttempt,
+    Authorized,
     Credential,
     Login,
     RemoteAccount,
     RemoteCalendar,
 )
-from broker.errors import AttemptOver, UserError
+from broker.errors import AttemptOver, PermissionMissing, ProviderError, UserError
 from broker.ids import new_id, new_profile_id
-from broker.models import Account, ConnectAttempt, Connection, Grant, Profile, audit, transaction
+from broker.models import (
+    Account,
+    ConnectAttempt,
+    Connection,
+    Grant,
+    Profile,
+    audit,
+    reading,
+    transaction,
+)
 from broker.models.base import changed
 from broker.providers.base import OAuthProvider, PasswordProvider
 from broker.services import attempts, calendar_lists, connections, disconnect, tasks
@@ -67,8 +77,27 @@ def prove_code(
     Raises UserError and ProviderError kinds.
     """
     authorized = provider.exchange(code, started)
+    if authorized.lacks_scopes:
+        _give_back(runtime, provider, authorized)
+        raise PermissionMissing(provider.slug, "exchange", detail="permission_unticked")
     calendars = provider.client(authorized.credential).calendars()
     return Proved(provider.slug, authorized.credential, authorized.account, calendars)
+
+
+def _give_back(runtime: Runtime, provider: OAuthProvider, authorized: Authorized) -> None:
+    """Give back a grant that is of no use, unless the same login is connected already.
+
+    Providers end every grant of a login to us at once. A person who tries again is asked anew
+    anyway; one who does not has nothing left to take away by hand.
+    """
+    digest = runtime.vault.digest("login", provider.slug, authorized.account.subject)
+    known = select(Connection.id).filter_by(provider=provider.slug, login_digest=digest)
+    if reading().scalars(known).first() is not None:
+        return
+    try:
+        provider.revoke(authorized.credential)
+    except ProviderError as error:
+        log.info("grant not given back", extra={"provider": provider.slug, "reason": error.reason})
 
 
 def prove_password(provider: PasswordProvider, login: Login) -> Proved:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tests.faults import Faulty, status
 from tests.world import ADA, BROKER, GOOGLE, GRACE, REDIRECT, World, csrf, form_action, query_of
 
 BLOCKED = "admin_policy_enforced"
@@ -188,6 +189,43 @@ def test_an_unticked_box_is_explained_and_the_retry_works(world: World) -> None:
     again = world.press(browser, page)
     back = world.arrive(browser, world.consent(again.headers["Location"]))
     assert "code" in query_of(back.headers["Location"])
+
+
+@pytest.mark.parametrize("fault", [None, "no_refresh_token"])
+def test_a_grant_without_calendars_is_given_back(world: World, fault: str | None) -> None:
+    """Whoever goes away after an unticked box leaves nothing behind at Google."""
+    world.faults.set(ADA, "partial_scopes", times=1)
+    if fault:
+        world.faults.set(ADA, fault, times=1)
+
+    world.arrive(browser := world.browser(), world.consent(world.leave(browser)))
+
+    assert world.calls("/revoke") == 1
+    assert not [grant for grant in world.state.world.grants.values() if grant.email == ADA]
+
+
+def test_a_grant_without_calendars_does_not_end_the_connection_of_the_login(world: World) -> None:
+    """Google ends every grant of a person to us at once."""
+    tokens = world.connected(ADA)
+    world.faults.set(ADA, "partial_scopes", times=1)
+
+    world.arrive(browser := world.browser(), world.consent(world.leave(browser)))
+    world.clock.advance(hours=2)
+    world.work()
+
+    assert world.calls("/revoke") == 0
+    assert world.profile(tokens)["profile_connected"] is True
+
+
+def test_what_cannot_be_given_back_stops_nobody(world: World) -> None:
+    world.faults.set(ADA, "partial_scopes", times=1)
+    bad_days = Faulty(world.google.app)
+    bad_days.add(status(503), applies=lambda environ: environ["PATH_INFO"] == "/revoke")
+    world.google.app = bad_days
+
+    page = world.arrive(browser := world.browser(), world.consent(world.leave(browser)))
+
+    assert "One permission is still missing" in page.text
 
 
 def test_without_a_refresh_token_the_person_is_asked_once_more(world: World) -> None:

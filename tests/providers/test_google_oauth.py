@@ -16,7 +16,6 @@ from broker.domain import AccessMode, OAuthCredential
 from broker.errors import (
     ConfigurationRefused,
     ConnectDenied,
-    PermissionMissing,
     ProviderError,
     ProviderUnavailable,
     RateLimited,
@@ -158,10 +157,10 @@ def test_unticked_box_is_told(world: World, ticked: str) -> None:
     attempt = attempt_for()
     code = world.consent(attempt, grant=f"&_grant={ticked}")
 
-    with pytest.raises(PermissionMissing) as missing:
-        world.provider.exchange(code, attempt)
+    authorized = world.provider.exchange(code, attempt)
 
-    assert "permission_unticked" == missing.value.detail
+    assert authorized.lacks_scopes
+    assert authorized.account.email == GRACE
 
 
 def test_no_refresh_token_is_told(world: World) -> None:
