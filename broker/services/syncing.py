@@ -9,19 +9,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
-from sqlalchemy import bindparam, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, update
 
 from broker.crypto import DataKey
 from broker.domain import Changes, window_at
 from broker.errors import CursorExpired, MassDelete, ProtocolError
 from broker.models import Calendar, Connection, transaction
-from broker.models.base import UtcDateTime, changed, table_of
+from broker.models.base import UtcDateTime, table_of
 from broker.providers.base import CalendarClient
-from broker.services import connections, copies, credentials, polling, tasks
+from broker.services import connections, copies, credentials, initial_sync, polling, tasks
 from broker.services.runtime import Runtime
 from broker.services.tasks import Kind, Lease
 from broker.sync.apply import Applied, Copy
@@ -208,29 +207,9 @@ def _record(
         session.execute(update(_CALENDARS).where(own).values(values))
         session.execute(_CONNECTION_SYNCED, {"synced": subject.connection_id, "at": at})
         if not subject.initially_synced:
-            _note_initial_sync(session, subject.connection_id, at)
+            initial_sync.note(session, subject.connection_id, at)
         following = polling.next_poll(runtime, session, subject.calendar_id, quiet)
         tasks.finish(session, lease, following)
-
-
-def _note_initial_sync(session: Session, connection_id: str, now: datetime) -> None:
-    """Note that the first sync has ended once no calendar of the connection waits for it."""
-    waiting = select(_CALENDARS.c.id).where(
-        _CALENDARS.c.connection_id == connection_id,
-        _CALENDARS.c.deleted_at.is_(None),
-        _CALENDARS.c.synced_through.is_(None),
-    )
-    note = (
-        update(_CONNECTIONS)
-        .where(
-            _CONNECTIONS.c.id == connection_id,
-            _CONNECTIONS.c.initial_sync_at.is_(None),
-            ~waiting.exists(),
-        )
-        .values(initial_sync_at=now)
-    )
-    if changed(session, note):
-        log.info("initial sync completed", extra={"connection": connection_id})
 
 
 def _hold_back(runtime: Runtime, lease: Lease, subject: Subject, error: MassDelete) -> None:

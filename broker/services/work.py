@@ -27,6 +27,7 @@ from broker.services import (
     connections,
     disconnect,
     housekeeping,
+    initial_sync,
     login_guard,
     pauses,
     rolling,
@@ -154,6 +155,8 @@ def _note_reason(runtime: Runtime, lease: Lease, connection_id: str | None, reas
                 .where(Connection.id == connection_id)
                 .values(reason=reason, last_attempt_at=now)
             )
+            if reason in initial_sync.CLOSED:
+                initial_sync.note(session, connection_id, now)
         if lease.kind in _ON_CALENDARS:
             session.execute(
                 update(Calendar)

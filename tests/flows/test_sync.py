@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -434,6 +435,45 @@ def test_a_calendar_that_cannot_be_read_is_named_and_the_others_go_on(
     assert "Elsewhere" in titles(world, ada)
     assert world.profile(ada)["profile_sync"]["reason"] == "calendar_gone"
     assert world.profile(ada)["profile_connected"] is True
+
+
+def test_a_calendar_that_cannot_be_read_does_not_keep_the_first_sync_from_ending(
+    world: World,
+) -> None:
+    """partner-api 5.2: true until the first full sync has ended, and it does end."""
+    world.faults.set(ADA, "gone_calendar", calendar=TEAM)
+    tokens = world.connected(ADA)
+    assert world.profile(tokens)["profile_initial_sync_required"] is True
+
+    world.work()
+
+    profile = world.profile(tokens)
+    assert profile["profile_initial_sync_required"] is False
+    assert profile["profile_sync"]["reason"] == "calendar_gone"
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "ended"),
+    [("domainPolicy", 403, True), ("backendError", 500, False)],
+)
+def test_the_first_sync_ends_with_a_refusal_and_not_with_an_outage(
+    world: World, reason: str, status: int, ended: bool
+) -> None:
+    google = world.google.app
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if not environ["PATH_INFO"].endswith("/events"):
+            return google(environ, start_response)
+        start_response(f"{status} No", [("Content-Type", "application/json")])
+        return [json.dumps({"error": {"code": status, "errors": [{"reason": reason}]}}).encode()]
+
+    world.google.app = app  # type: ignore[assignment]
+    tokens = world.connected(ADA)
+
+    for _ in range(3):
+        later(world, hours=2)
+
+    assert world.profile(tokens)["profile_initial_sync_required"] is not ended
 
 
 # -- the window
