@@ -44,9 +44,9 @@ _ATTEMPTS = {
     "other_browser": Words(
         N_("We lost track of your browser"),
         N_("The connection began in another browser, or this one does not keep our cookie."),
-        N_("Allow cookies for this site, then start again and stay in one browser."),
-        N_("Start again"),
-        Press.RETRY,
+        N_("Allow cookies for this site, then press the application's button again."),
+        N_("Go back"),
+        Press.BACK,
     ),
     "page_expired": Words(
         N_("This page was open for too long"),

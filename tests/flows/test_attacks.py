@@ -91,6 +91,9 @@ def test_a_handle_opens_nothing_in_another_browser(world: World) -> None:
 
     assert {seen.status_code, pressed.status_code, cancelled.status_code} == {400}
     assert "Acme" not in seen.text
+    # The page has no way on of its own: to begin again here would hand a stranger the state.
+    assert "press the application&#39;s button again" in seen.text
+    assert "Start again" not in seen.text
     assert browser.get(form_action(page)).status_code == 200
 
 
