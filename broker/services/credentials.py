@@ -11,11 +11,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar, cast
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 
 from broker.domain import Credential, OAuthCredential
 from broker.errors import AuthorizationLost, ProviderUnavailable, RefreshPending
-from broker.models import Connection, reading, transaction
+from broker.models import Connection, db, reading, transaction
 from broker.models.base import changed, table_of
 from broker.providers.base import CalendarClient, OAuthProvider
 from broker.services import connections, moved_homes
@@ -28,6 +28,7 @@ REFRESH_LEASE = timedelta(seconds=75)
 LOOK_AGAIN = timedelta(milliseconds=50)
 PATIENCE = timedelta(seconds=5)
 _CONNECTIONS = table_of(Connection)
+_FIND = select(_CONNECTIONS).where(_CONNECTIONS.c.id == bindparam("id"))
 
 Result = TypeVar("Result")
 
@@ -126,13 +127,13 @@ def fresh(
 
 
 def _read(runtime: Runtime, connection_id: str) -> tuple[Connection, Credential]:
-    session = reading()
-    session.rollback()
-    connection = session.get(Connection, connection_id, populate_existing=True)
-    if connection is None or connection.disconnected_reason is not None:
+    """Read what is there now, and hold no snapshot while a provider is asked."""
+    reading().rollback()
+    with db.engine.connect() as now:
+        row = now.execute(_FIND, {"id": connection_id}).one_or_none()
+    if row is None or row.disconnected_reason is not None:
         raise AuthorizationLost("broker", "credential", detail="not connected")
-    session.expunge(connection)
-    session.rollback()
+    connection = cast(Connection, row)
     return connection, connections.credential(runtime.vault, connection)
 
 
