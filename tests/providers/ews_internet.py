@@ -14,7 +14,7 @@ from broker.clock import FixedClock
 from broker.domain import Login, PasswordCredential, RemoteAccount
 from broker.http import Http, Step
 from broker.providers._caldav_dns import Srv
-from broker.providers.exchange import Exchange
+from broker.providers._ews.joining import Joining
 from tests.providers.ews_samples import answer, message
 from tests.wsgi_adapter import WsgiAdapter
 
@@ -98,6 +98,18 @@ def calendar(remote_id: str = "Cal=", mine: str = "") -> bytes:
     )
 
 
+def mailbox(body: bytes) -> Page:
+    """Make EWS of one mailbox: *body* answers GetFolder, and there are no other calendars."""
+    root = '<m:RootFolder IncludesLastItemInRange="true"/>'
+    found = answer("FindFolder", message("FindFolder", root))
+
+    def page(request: Request) -> Response:
+        is_list = b"<m:FindFolder" in request.get_data()
+        return Response(found if is_list else body, content_type="text/xml")
+
+    return page
+
+
 @dataclass
 class Internet:
     """Hosts by `scheme://host`, each a page for every path; nobody else is there.
@@ -121,12 +133,12 @@ class Internet:
         return self.mx if name == DOMAIN else []
 
     def connect(self, **login: Any) -> tuple[PasswordCredential, RemoteAccount]:
-        """Connect as the form would."""
+        """Find the mailbox and prove the login; its calendars are not read."""
         clock = FixedClock(NOW)
         wire = WsgiAdapter(self)
         http = Http(clock, mounts={"https://": wire, "http://": wire}).traced(self.steps)
         given = {"url": "", "username": "", "password": PASSWORD, "email": EMAIL} | login
-        return Exchange(http, clock, self).verify(Login(**given))
+        return Joining(http, clock, self, Login(**given)).prove()
 
     def exchange(self, host: str, pages: dict[str, Page]) -> None:
         """Put an Exchange there, that wants a login for every page."""
@@ -136,9 +148,7 @@ class Internet:
 
     def ews(self, host: str = f"mail.{DOMAIN}", body: bytes | None = None) -> None:
         """Put EWS there."""
-        made = body or calendar()
-        page: Page = lambda _: Response(made, content_type="text/xml")  # noqa: E731
-        self.exchange(host, {"/ews/exchange.asmx": page})
+        self.exchange(host, {"/ews/exchange.asmx": mailbox(body or calendar())})
 
     def _guarded(self, host: str, page: Page) -> Page:
         def guarded(request: Request) -> Response:
