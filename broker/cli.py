@@ -12,8 +12,8 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
-from broker import worker
-from broker.cli_applications import COMMANDS, Told, command
+from broker import cli_applications, cli_servers, worker
+from broker.cli_applications import Told, command
 from broker.errors import ConfigError, SealBroken
 from broker.ids import new_key
 from broker.migrating import db_group
@@ -35,7 +35,8 @@ keys_group = AppGroup("keys", help="Make, rotate and count the keys that seal wh
 def register_commands(app: Flask) -> None:
     """Give `flask` our commands."""
     for ours in (
-        *COMMANDS,
+        *cli_applications.COMMANDS,
+        *cli_servers.COMMANDS,
         doctor_command,
         diagnosis,
         sync_status,

@@ -23,7 +23,7 @@ from broker.models import Diagnosis as Row
 from broker.models import reading, transaction
 from broker.providers import REGISTRY
 from broker.providers.base import PasswordProvider
-from broker.services import connect, findings, login_guard, login_rules
+from broker.services import connect, findings, learned_servers, login_guard, login_rules
 from broker.services.connect_reasons import reason_of
 from broker.services.findings import Finding, StepName, StepState
 from broker.services.runtime import Runtime
@@ -59,6 +59,7 @@ def prove(
 
     Gives what was proved, or the error that stopped it; nothing of ours is raised.
     """
+    login = learned_servers.offer(runtime, slug, login)
     steps: list[Step] = []
     made = REGISTRY[slug](runtime.http.traced(steps), runtime.clock, runtime.settings)
     provider = cast(PasswordProvider, made)
@@ -74,6 +75,7 @@ def prove(
             application_id=application_id,
         ):
             proved = connect.prove_password(provider, login)
+        learned_servers.learn(runtime, slug, login, proved)
     except BrokerError as caught:
         error = caught
     diagnosis = Diagnosis(

@@ -16,6 +16,7 @@ from broker.models import (
     Event,
     Grant,
     Heartbeat,
+    LearnedServer,
     LoginRefusal,
     RefreshToken,
     Subscription,
@@ -24,7 +25,7 @@ from broker.models import (
 )
 from broker.models.base import changed, table_of
 from broker.models.upserts import insert_into
-from broker.services import tasks
+from broker.services import learned_servers, tasks
 from broker.services.runtime import Runtime
 from broker.services.tasks import Kind, Lease
 from broker.sync.rows import Rows
@@ -64,6 +65,10 @@ def clean_up(runtime: Runtime, lease: Lease) -> None:
                 Subscription.expires_at.is_(None), Subscription.created_at < now - UNOPENED_KEPT
             ),
             delete(Diagnosis).where(Diagnosis.expires_at < now),
+            delete(LearnedServer).where(
+                LearnedServer.standing == learned_servers.Standing.LEARNED.value,
+                LearnedServer.last_success_at < now - learned_servers.KEPT,
+            ),
             delete(LoginRefusal).where(
                 LoginRefusal.window_at < now - REFUSALS_KEPT,
                 or_(LoginRefusal.paused_until.is_(None), LoginRefusal.paused_until < now),
