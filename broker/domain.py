@@ -242,10 +242,9 @@ class KnownServer:
 class Login:
     """What a person typed into a credential form.
 
-    *url* is an address, a host or a mail address, and empty where the service has one address.
-    *username* may be empty when *url* is a mail address, which is then the user name.
-    *confirmed* holds the hosts that the person was shown and said yes to. *email* is theirs
-    where a form asks for it too. *known* are servers to try first, best first.
+    *url* is an address, a host or a mail address; empty where the service has one address, and
+    *username* where *url* is a mail address, then the user name. *confirmed* are hosts that the
+    person said yes to, *known* servers to try first. *email* is theirs where a form asks for it.
     """
 
     url: str
@@ -271,10 +270,7 @@ class AuthorizationAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Authorized:
-    """What came of an authorization: the tokens, and whose login the id_token proves.
-
-    *lacks_scopes* when a box was left unticked that the mode needs: such a grant is of no use.
-    """
+    """The tokens, and whose login the id_token proves; of no use where it *lacks_scopes*."""
 
     credential: OAuthCredential
     account: RemoteAccount
