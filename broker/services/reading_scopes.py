@@ -1,4 +1,4 @@
-"""Which scope each reading call needs."""
+"""Which scope each call needs; those that come later are refused for a missing one already."""
 
 from __future__ import annotations
 
@@ -31,9 +31,18 @@ NEEDS: Mapping[str, frozenset[str]] = {
     "events": frozenset({"read_events"}),
     "managed_events": ANY,
     "free_busy": frozenset({"read_free_busy", "read_events"}),
+    "create_calendar": frozenset({"create_calendar"}),
+    "create_event": frozenset({"create_event"}),
+    "delete_event": frozenset({"delete_event"}),
+    "change_participation_status": frozenset({"change_participation_status"}),
+    # Their entries and filters decide.
+    "batch": ANY,
+    "channels": ANY,
+    "link_tokens": ANY,
 }
 """Call to the scopes of which one is enough."""
 
+# Where more than one would do; others are called as their scope is.
 _NAMED = {"calendars": "list_calendars", "events": "read_events", "free_busy": "read_free_busy"}
 
 
@@ -49,7 +58,7 @@ def require(scope: str, call: str) -> None:
     """Raise MissingScope unless *scope* (space-separated, as granted) allows *call*."""
     enough = NEEDS[call]
     if enough and not enough & expand(scope):
-        raise MissingScope(_NAMED[call])
+        raise MissingScope(_NAMED.get(call, call))
 
 
 def allows(scope: str, single: str) -> bool:

@@ -7,6 +7,7 @@ type and encoding.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 from flask import Blueprint, Response, g, request
@@ -22,16 +23,20 @@ from broker.web.errors import json_answer, unauthorized
 # What comes later. SDKs ask for the scopes that write by default, so people allow them already
 # now and need not be asked again when these calls work.
 _LATER = (
-    ("/calendars", "POST"),
-    ("/calendars/<calendar_id>/events", "POST"),
-    ("/calendars/<calendar_id>/events", "DELETE"),
-    ("/calendars/<calendar_id>/events/<event_uid>/participation_status", "POST"),
-    ("/events", "DELETE"),
-    ("/batch", "POST"),
-    ("/channels", "POST"),
-    ("/channels", "GET"),
-    ("/channels/<channel_id>", "DELETE"),
-    ("/link_tokens", "POST"),
+    ("/calendars", "POST", "create_calendar"),
+    ("/calendars/<calendar_id>/events", "POST", "create_event"),
+    ("/calendars/<calendar_id>/events", "DELETE", "delete_event"),
+    (
+        "/calendars/<calendar_id>/events/<event_uid>/participation_status",
+        "POST",
+        "change_participation_status",
+    ),
+    ("/events", "DELETE", "delete_event"),
+    ("/batch", "POST", "batch"),
+    ("/channels", "POST", "channels"),
+    ("/channels", "GET", "channels"),
+    ("/channels/<channel_id>", "DELETE", "channels"),
+    ("/link_tokens", "POST", "link_tokens"),
 )
 
 
@@ -57,8 +62,14 @@ def blueprint() -> Blueprint:
         methods=["POST"],
         strict_slashes=False,
     )
-    for path, method in _LATER:
-        routes.add_url_rule(path, view_func=_not_yet, methods=[method], strict_slashes=False)
+    for path, method, call in _LATER:
+        routes.add_url_rule(
+            path,
+            endpoint=f"{call}_{method}_{path.count('/')}",
+            view_func=partial(_not_yet, call),
+            methods=[method],
+            strict_slashes=False,
+        )
     return routes
 
 
@@ -121,7 +132,8 @@ def _free_busy_page(token: str) -> Response:
     return json_answer(reading.next_free_busy(current_runtime(), _caller(), token))
 
 
-def _not_yet(**_names: str) -> Response:
+def _not_yet(call: str, **_names: str) -> Response:
+    require(_bearer().scope, call)
     text = "This version reads calendars: this call does not work yet. Nothing was changed."
     return json_answer({"error": "not_implemented", "error_description": text}, 501)
 

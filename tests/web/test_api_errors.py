@@ -74,7 +74,9 @@ def test_unknown_path_is_404_in_json(maria: Person, path: str) -> None:
         ("POST", "/v1/link_tokens"),
     ],
 )
-def test_what_comes_later_says_so(maria: Person, method: str, path: str) -> None:
+def test_what_comes_later_says_so(world: World, maria: Person, method: str, path: str) -> None:
+    world.grant(maria.token, "read_write create_calendar")
+
     answer = maria.http.open(path, method=method, headers=maria.headers, json={})
 
     assert answer.status_code == 501
