@@ -18,7 +18,8 @@ BrokerError
       RefreshPending     somebody else renews the credential, and it takes long
     ProviderUnavailable  5xx, timeout, connection lost, unreadable transport
     AuthorizationLost    the provider clearly refuses the credential
-    PermissionMissing    the credential works but lacks a permission
+    PermissionMissing    the credential works but may not do this
+      ScopeMissing         the person has to allow more: connecting again helps
     CursorExpired        the cursor is no longer good: read everything again
     CalendarGone         deleted at the provider, or no longer shared
     ProtocolError        an answer we cannot read
@@ -188,9 +189,19 @@ class AuthorizationLost(ProviderError):
 
 
 class PermissionMissing(ProviderError):
-    """The credential is good but does not cover this call."""
+    """The credential is good, but the provider does not allow this call."""
+
+    reason = "not_permitted"
+
+
+class ScopeMissing(PermissionMissing):
+    """A clear refusal: what the person has allowed does not cover this call.
+
+    *credential_version* is as in AuthorizationLost.
+    """
 
     reason = "permission_missing"
+    credential_version: int | None = None
 
 
 class CursorExpired(ProviderError):

@@ -24,6 +24,7 @@ from broker.errors import (
     ProviderError,
     ProviderUnavailable,
     RateLimited,
+    ScopeMissing,
 )
 from broker.http import Answer, Call, Http
 from broker.retry_after import retry_after
@@ -43,8 +44,8 @@ _MEANINGS: dict[str | int, tuple[type[BrokerError], str]] = {
     "RESOURCE_EXHAUSTED": (RateLimited, ""),
     "quotaExceeded": (RateLimited, _QUOTA),
     "dailyLimitExceeded": (RateLimited, _QUOTA),
-    "insufficientPermissions": (PermissionMissing, "permission_unticked"),
-    "ACCESS_TOKEN_SCOPE_INSUFFICIENT": (PermissionMissing, "permission_unticked"),
+    "insufficientPermissions": (ScopeMissing, "permission_unticked"),
+    "ACCESS_TOKEN_SCOPE_INSUFFICIENT": (ScopeMissing, "permission_unticked"),
     "notACalendarUser": (PermissionMissing, "calendar_service_off"),
     "domainPolicy": (PermissionMissing, "domain_policy"),
     "accessNotConfigured": (ConfigurationRefused, "api_disabled"),

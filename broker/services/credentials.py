@@ -14,7 +14,7 @@ from typing import TypeVar, cast
 from sqlalchemy import bindparam, or_, select, update
 
 from broker.domain import Credential, OAuthCredential
-from broker.errors import AuthorizationLost, ProviderUnavailable, RefreshPending
+from broker.errors import AuthorizationLost, ProviderUnavailable, RefreshPending, ScopeMissing
 from broker.models import Connection, db, reading, transaction
 from broker.models.base import changed, table_of
 from broker.providers.base import CalendarClient, OAuthProvider
@@ -38,23 +38,21 @@ def with_client(
 ) -> Result:
     """Do something with a working client; a refused access token is renewed once.
 
-    *action* may run twice. Raises AuthorizationLost when the login is refused, with the version
-    of the credential that was: a newer one is not concerned. A token that the provider has just
-    issued and refuses all the same is its own trouble, ProviderUnavailable: only the refusal to
-    renew says that the person has to come back.
+    *action* may run twice. Raises AuthorizationLost when the login is refused and ScopeMissing
+    when it covers too little, with the version of the credential: a newer one is not concerned.
+    A token that the provider has just issued and refuses all the same is its own trouble,
+    ProviderUnavailable: only the refusal to renew says that the person has to come back.
     """
     found, version = client(runtime, connection_id)
     try:
         return _with(runtime, connection_id, found, version, action)
-    except AuthorizationLost as error:
-        error.credential_version = version
+    except AuthorizationLost:
         found, renewed = client(runtime, connection_id, stale=version)
         if renewed == version:
             raise
     try:
         return _with(runtime, connection_id, found, renewed, action)
     except AuthorizationLost as error:
-        error.credential_version = renewed
         if _is_oauth(runtime, connection_id):
             detail = "refuses a token that it has just issued"
             raise ProviderUnavailable(
@@ -77,7 +75,11 @@ def _with(
 ) -> Result:
     """Do something with a client, and keep where it found the calendars."""
     before = moved_homes.place(found)
-    result = action(found)
+    try:
+        result = action(found)
+    except (AuthorizationLost, ScopeMissing) as error:
+        error.credential_version = version
+        raise
     moved_homes.keep(runtime, connection_id, version, before, found)
     return result
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from broker.clock import Clock
 from broker.domain import OAuthCredential
-from broker.errors import AuthorizationLost, NotFound
+from broker.errors import AuthorizationLost, NotFound, ScopeMissing
 from broker.ids import new_id
 from broker.models import (
     Account,
@@ -36,9 +36,12 @@ _CONNECTIONS = table_of(Connection)
 
 
 def mark_disconnected(
-    runtime: Runtime, lease: Lease, connection_id: str | None, error: AuthorizationLost
+    runtime: Runtime,
+    lease: Lease,
+    connection_id: str | None,
+    error: AuthorizationLost | ScopeMissing,
 ) -> None:
-    """Note that the provider refuses the credential, and stop every task that would use it.
+    """Note that the provider clearly refuses the credential, and stop every task that would use it.
 
     The copy stays readable; the person is asked to connect again. Where the person already
     has, the refusal was the old credential's: only the task is begun anew. Without a connection

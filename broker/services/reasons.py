@@ -16,6 +16,10 @@ SENTENCES: Mapping[str, str] = {
         "The connection lacks a permission that it needs. "
         "Please connect the calendar again and allow access to it."
     ),
+    "not_permitted": (
+        "The calendar service does not let this connection read the calendars. The person, or "
+        "whoever looks after their account, can allow it there; we keep trying."
+    ),
     "provider_unavailable": (
         "The calendar service cannot be reached at the moment. We keep trying; "
         "what is shown may be out of date."

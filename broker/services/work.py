@@ -20,6 +20,7 @@ from broker.errors import (
     LeaseLost,
     ProviderError,
     RateLimited,
+    ScopeMissing,
 )
 from broker.models import Calendar, Connection, db, reading, transaction
 from broker.services import (
@@ -106,7 +107,8 @@ def _provider_failed(runtime: Runtime, lease: Lease, error: ProviderError) -> No
             "reason": error.reason,
         },
     )
-    if isinstance(error, AuthorizationLost) and lease.kind in _ON_CALENDARS | _ON_CONNECTIONS:
+    uses_login = lease.kind in _ON_CALENDARS | _ON_CONNECTIONS
+    if isinstance(error, AuthorizationLost | ScopeMissing) and uses_login:
         if connection_id is not None and error.status is not None:
             login_guard.count_background_refusal(runtime, connection_id)
         disconnect.mark_disconnected(runtime, lease, connection_id, error)

@@ -55,6 +55,46 @@ def test_a_revoked_grant_disconnects_and_stops_every_task(world: World) -> None:
     assert world.work() == 0
 
 
+def test_a_permission_taken_away_disconnects_and_connecting_again_gives_it_back(
+    world: World,
+) -> None:
+    """google.md 20: 403 insufficientPermissions means to ask the person again."""
+    tokens = world.connected(ADA)
+    world.work()
+    for token in world.state.world.refresh_tokens.values():
+        token.scopes = ["openid"]
+    world.clock.advance(hours=2)
+
+    world.work()
+
+    profile = world.profile(tokens)
+    assert profile["profile_connected"] is False
+    assert profile["profile_sync"]["reason"] == "permission_missing"
+    assert "connect the calendar again" in profile["profile_sync"]["reason_text"]
+    assert world.rows("SELECT kind FROM tasks") == []
+    world.relink(profile["profile_id"])
+    world.work()
+    healed = world.profile(tokens)
+    assert healed["profile_connected"] is True
+    assert "reason" not in healed["profile_sync"]
+
+
+@pytest.mark.parametrize("reason", ["domainPolicy", "notACalendarUser", "something new"])
+def test_what_connecting_again_cannot_mend_asks_nobody_to(world: World, reason: str) -> None:
+    tokens = world.connected(ADA)
+    world.work()
+    world.google.app = _refusing(world.google.app, 403, reason)
+
+    for _ in range(3):
+        world.clock.advance(hours=2)
+        world.work()
+
+    profile = world.profile(tokens)
+    assert profile["profile_connected"] is True
+    assert profile["profile_sync"]["reason"] == "not_permitted"
+    assert "again" not in profile["profile_sync"]["reason_text"]
+
+
 def test_a_relink_heals_in_one_step_and_keeps_the_profile(world: World) -> None:
     """product-behaviour 1.14."""
     tokens = world.connected(ADA)
@@ -309,7 +349,7 @@ def test_an_api_that_refuses_every_token_ends_no_connection(world: World) -> Non
     tokens = world.connected(ADA)
     world.work()
     before = summaries(world, tokens)
-    real, world.google.app = world.google.app, _refusing_tokens(world.google.app)
+    real, world.google.app = world.google.app, _refusing(world.google.app, 401, "authError")
 
     for _ in range(4):
         world.clock.advance(hours=2)
@@ -327,14 +367,14 @@ def test_an_api_that_refuses_every_token_ends_no_connection(world: World) -> Non
     assert "Afterwards" in summaries(world, tokens)
 
 
-def _refusing_tokens(google: Any) -> Any:
+def _refusing(google: Any, status: int, reason: str) -> Any:
     """Let the API refuse what the token endpoint gives."""
 
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if not environ["PATH_INFO"].startswith("/calendar/v3"):
             return google(environ, start_response)  # type: ignore[no-any-return]
-        start_response("401 Unauthorized", [("Content-Type", "application/json")])
-        return [b'{"error": {"code": 401, "errors": [{"reason": "authError"}]}}']
+        start_response(f"{status} No", [("Content-Type", "application/json")])
+        return [json.dumps({"error": {"code": status, "errors": [{"reason": reason}]}}).encode()]
 
     return app
 

@@ -22,6 +22,7 @@ from broker.errors import (
     ProviderError,
     ProviderUnavailable,
     RateLimited,
+    ScopeMissing,
 )
 from broker.http import Answer
 from broker.providers._google_api import refusal
@@ -52,7 +53,7 @@ def envelope(reason: str, **more: Any) -> dict[str, Any]:
         (400, "invalid", ProtocolError, ""),
         (401, "authError", AuthorizationLost, ""),
         (401, "required", AuthorizationLost, ""),
-        (403, "insufficientPermissions", PermissionMissing, "permission_unticked"),
+        (403, "insufficientPermissions", ScopeMissing, "permission_unticked"),
         (403, "accessNotConfigured", ConfigurationRefused, "api_disabled"),
         (403, "forbidden", CalendarGone, ""),
         (403, "requiredAccessLevel", CalendarGone, ""),
@@ -99,7 +100,7 @@ def test_conflict(status: int, reason: str) -> None:
                     "details": [{"reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}],
                 }
             },
-            PermissionMissing,
+            ScopeMissing,
         ),
         (
             403,
