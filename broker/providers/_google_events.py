@@ -43,7 +43,12 @@ _TAG = re.compile(r"</?[a-z!][^<>]*>", re.IGNORECASE)
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """One page, read: *skipped* are the ids of items that nothing could be made of."""
+    """One page, read: *skipped* are the ids of items that nothing could be made of.
+
+    *has_list* is False when the answer had no list of events at all, be it an empty one.
+    """
+
+    has_list: bool
 
     events: tuple[RemoteEvent, ...]
     deleted: frozenset[str]
@@ -62,7 +67,7 @@ def read_page(body: bytes) -> Page:
     events: list[RemoteEvent] = []
     deleted: set[str] = set()
     tzid = _zone(page.time_zone)
-    for item in page.items:
+    for item in page.items or ():
         try:
             event = remote_event(item, tzid)
         except (ValueError, OverflowError):
@@ -73,6 +78,7 @@ def read_page(body: bytes) -> Page:
         else:
             events.append(event)
     return Page(
+        has_list=page.items is not None,
         events=tuple(events),
         deleted=frozenset(deleted),
         skipped=frozenset(skipped),

@@ -90,16 +90,16 @@ class Event(_Wire, frozen=True):
 
 
 class EventPage(_Wire, frozen=True):
-    """A page of events.list."""
+    """A page of events.list; *items* is None when it names none, not even an empty list."""
 
-    items: tuple[Event, ...] = ()
+    items: tuple[Event, ...] | None = None
     next_page_token: str | None = None
     next_sync_token: str | None = None
     time_zone: str | None = None
 
 
 class _LoosePage(_Wire, frozen=True):
-    items: tuple[msgspec.Raw, ...] = ()
+    items: tuple[msgspec.Raw, ...] | None = None
     next_page_token: str | None = None
     next_sync_token: str | None = None
     time_zone: str | None = None
@@ -126,7 +126,7 @@ def decode_page(body: bytes) -> tuple[EventPage, set[str]]:
         # One odd item must not cost a person the calendar: look at each by itself.
         page = _loose_page.decode(body)
     skipped: set[str] = set()
-    items = tuple(_readable(page.items, skipped))
+    items = None if page.items is None else tuple(_readable(page.items, skipped))
     tokens = (page.next_page_token, page.next_sync_token, page.time_zone)
     return EventPage(items, *tokens), skipped
 

@@ -218,6 +218,13 @@ class GoogleClient:
             params["syncToken"] = cursor
         while True:
             page = self._page(operation, path, params)
+            if cursor is None and not page.has_list:
+                # A mask may leave out a list that is empty; all of an answer has it. Without
+                # this, whatever has a token in it would empty a calendar.
+                whole = {name: value for name, value in params.items() if name != "fields"}
+                page = self._page(operation, path, whole)
+                if not page.has_list:
+                    raise ProtocolError(PROVIDER, operation, 200, detail="no list of events")
             if not page.next_page and not page.cursor:
                 # A cut listing must never pass for a complete one.
                 raise ProtocolError(PROVIDER, operation, 200, detail="no token at the end")

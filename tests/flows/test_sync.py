@@ -212,6 +212,26 @@ def test_an_empty_calendar_list_is_asked_for_twice(world: World, ada: Tokens) ->
     assert titles(world, ada) == before
 
 
+def test_a_full_read_that_lists_nothing_at_all_is_not_believed(world: World, ada: Tokens) -> None:
+    """Small calendars have no brake: an answer without a list must not empty them."""
+    before = titles(world, ada)
+    google = world.google.app
+
+    def listless(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        is_full = "syncToken" not in environ["QUERY_STRING"]
+        if not (is_full and environ["PATH_INFO"].endswith("/events")):
+            return google(environ, start_response)
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [b'{"kind": "calendar#events", "nextSyncToken": "x"}']
+
+    world.state.expire_sync_tokens(ADA)
+    world.google.app = listless  # type: ignore[assignment]
+    later(world)
+
+    assert titles(world, ada) == before
+    assert world.profile(ada)["profile_sync"]["reason"] == "unreadable_answer"
+
+
 def test_an_exception_that_cannot_be_read_stays_through_a_full_read(
     world: World, ada: Tokens
 ) -> None:

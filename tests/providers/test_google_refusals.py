@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask import Response, request
 
 from broker.domain import OAuthCredential, window_at
 from broker.errors import (
@@ -171,6 +172,8 @@ def test_wait(reason: str, headers: Mapping[str, str], pause: timedelta | None) 
         (b"[]", {}, ProtocolError),
         (b"", {}, ProtocolError),
         (b'{"items": []}', {}, ProtocolError),
+        (b'{"nextSyncToken": "t"}', {}, ProtocolError),
+        (b'{"items": null, "nextSyncToken": "t"}', {}, ProtocolError),
         (HTML, {"Content-Type": "text/html; charset=UTF-8"}, ProviderUnavailable),
         (b'{"items": [], "nextPageToken": "again"}', {}, ProtocolError),
     ],
@@ -182,6 +185,25 @@ def test_success_that_is_none(
 
     with pytest.raises(expected):
         list(canned.provider.client(CREDENTIAL).changes("ann@corp.example", None, window_at(NOW)))
+
+
+class Masking(Canned):
+    """A calendar without events, whose empty list shows only where no mask is asked for."""
+
+    def answer(self, path: str) -> Response:
+        self.says(200, {"nextSyncToken": "t"} | ({} if "fields" in request.args else {"items": []}))
+        return super().answer(path)
+
+
+@pytest.mark.parametrize(("cursor", "calls"), [(None, 2), ("before", 1)])
+def test_an_empty_list_that_the_mask_left_out_is_asked_for(cursor: str | None, calls: int) -> None:
+    masking = Masking()
+    client = masking.provider.client(CREDENTIAL)
+
+    (page,) = client.changes("ann@corp.example", cursor, window_at(NOW))
+
+    assert ((), "t") == (page.events, page.cursor)
+    assert calls == len(masking.forms)
 
 
 @pytest.mark.parametrize("body", [b'{"items": [', b'{"items": [5]}', b'{"nextPageToken": "x"}'])
