@@ -103,6 +103,7 @@ class World:
         self.redis = FakeRedis()
         self.delivered: list[tuple[str, dict[str, str]]] = []
         self.google_app = google.create_app(now=self.clock.now, deliver=self._deliver)
+        self.google_app.config["SLEEP"] = lambda seconds: self.clock.advance(seconds=seconds)
         self.google = WsgiAdapter(self.google_app)
         self.settings = make_settings(folder, **changes)
         http = Http(

@@ -15,6 +15,7 @@ from .faults import Faults
 from .fields import Mask
 from .model import AccessToken, Calendar, Person, Resource
 from .state import GoogleState
+from .store import before_last_change
 
 _REALM = 'Bearer realm="https://accounts.google.com/"'
 
@@ -115,12 +116,12 @@ def method(
         def run(**path: str) -> Response:
             with state().lock:
                 caller = _caller(name)
-            instead = broken_answers.before(faults(), caller.email)
+            instead = broken_answers.before(faults(), caller.email, writes=writes)
             if instead is not None:
                 return instead
             with state().transaction() if writes else state().lock:
                 answer = _encoded(view(caller, **path))
-            return broken_answers.after(faults(), caller.email, answer)
+            return broken_answers.after(faults(), caller.email, answer, writes=writes)
 
         return run
 
@@ -136,6 +137,13 @@ def _encoded(body: Resource | None) -> Response:
     if request.args.get("fields"):
         body = Mask.parse(request.args["fields"]).apply(body)
     return json_response(body, headers={"ETag": tag} if tag else None)
+
+
+def as_seen(caller: Caller, calendar: Calendar) -> tuple[Calendar, int]:
+    """Return a calendar as this read shows it, and the last change that it knows."""
+    if faults().take(caller.email, "stale_read"):
+        return before_last_change(calendar)
+    return calendar, state().world.sequence
 
 
 def json_body() -> Resource:

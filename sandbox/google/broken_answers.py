@@ -23,9 +23,10 @@ _REFUSALS: dict[str, Callable[[], ApiError]] = {
     "unavailable_503": lambda: ApiError(503, "backendError", "Backend Error"),
     "revoked_grant": bad_credentials,
 }
+_PAGES = {"bad_gateway_502": 502, "gateway_timeout_504": 504}
 _HTML = (
-    "<!DOCTYPE html>\n<html lang=en>\n<title>Error 502 (Server Error)!!1</title>\n"
-    "<p><b>502.</b> <ins>That's an error.</ins>\n"
+    "<!DOCTYPE html>\n<html lang=en>\n<title>Error {status} (Server Error)!!1</title>\n"
+    "<p><b>{status}.</b> <ins>That's an error.</ins>\n"
     "<p>The server encountered a temporary error and could not complete your request.\n"
 )
 
@@ -35,20 +36,27 @@ def _limit(status: int, reason: str, message: str, retry_after: str | None = Non
     return ApiError(status, reason, message, domain="usageLimits", headers=headers)
 
 
-def before(faults: Faults, person: str) -> Response | None:
+def before(faults: Faults, person: str, *, writes: bool) -> Response | None:
     """Apply a fault that answers instead of the API. Raises ApiError for a refusal."""
-    found = faults.take(person, *_REFUSALS, "bad_gateway_502", "oversized_body")
+    if writes and faults.take(person, "reset_before_write"):
+        return Response(_reset())
+    if slow := faults.take(person, "slow_headers"):
+        _sleep()(float(slow.params.get("seconds", 5)))
+    found = faults.take(person, *_REFUSALS, *_PAGES, "oversized_body")
     if found is None:
         return None
-    if found.fault == "bad_gateway_502":
-        return Response(_HTML, 502, content_type="text/html; charset=UTF-8")
+    if status := _PAGES.get(found.fault):
+        page = _HTML.format(status=status)
+        return Response(page, status, content_type="text/html; charset=UTF-8")
     if found.fault == "oversized_body":
         return Response(_huge(), 200, content_type="application/json; charset=UTF-8")
     raise _REFUSALS[found.fault]()
 
 
-def after(faults: Faults, person: str, answer: Response) -> Response:
+def after(faults: Faults, person: str, answer: Response, *, writes: bool) -> Response:
     """Apply a fault that spoils a good answer."""
+    if writes and faults.take(person, "reset_after_write"):
+        return Response(_reset())
     found = faults.take(person, "slow", "truncated_body", "invalid_json")
     if found is None:
         return answer
@@ -69,9 +77,14 @@ def _huge() -> Iterator[bytes]:
     yield b'"}'
 
 
+def _sleep() -> Callable[[float], None]:
+    sleep: Callable[[float], None] = current_app.config.get("SLEEP", time.sleep)
+    return sleep
+
+
 def _dripping(body: bytes, fault: Active) -> Iterator[bytes]:
     pause_s = float(fault.params.get("seconds", 5)) / _DRIPS
-    sleep: Callable[[float], None] = current_app.config.get("SLEEP", time.sleep)
+    sleep = _sleep()
 
     def drip() -> Iterator[bytes]:
         size = max(1, -(-len(body) // _DRIPS))
@@ -86,3 +99,9 @@ def _cut(body: bytes) -> Iterator[bytes]:
     """Yield half, then fail as a lost connection does: the server closes without a word."""
     yield body[: len(body) // 2]
     raise ConnectionResetError(errno.ECONNRESET, "cut by a fault")
+
+
+def _reset() -> Iterator[bytes]:
+    """Fail before the first byte, headers included."""
+    raise ConnectionResetError(errno.ECONNRESET, "reset by a fault")
+    yield b""

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from flask import Blueprint, request
 
 from . import edits, listing, projection, sync_tokens
-from .bearer import Caller, faults, json_body, method, state, whole_number
+from .bearer import Caller, as_seen, faults, json_body, method, state, whole_number
 from .calendar_api import default_reminders, open_watch
 from .errors import ApiError, invalid, not_found
 from .listing import Query
@@ -53,8 +53,10 @@ def _open_to_write(caller: Caller, calendar_id: str) -> Calendar:
 def list_events(caller: Caller, calendar_id: str) -> Resource:
     """events.list, whole or since a sync token, page by page."""
     calendar, role = _open(caller, calendar_id)
+    calendar, seen = as_seen(caller, calendar)
     query = listing.parse(request.args)
     since, began, last = _where_to_begin(caller, calendar, query)
+    began = min(began, seen)
     rows = listing.select(calendar, query, since=since, now=state().now(), after=last)
     return _page(caller, calendar, role, query, rows, began=began, since=since, last=last)
 
@@ -211,6 +213,7 @@ def watch_events(caller: Caller, calendar_id: str) -> Resource:
 def get_event(caller: Caller, calendar_id: str, event_id: str) -> Resource:
     """events.get; a deleted event is still there with `status: cancelled`."""
     calendar, role = _open(caller, calendar_id)
+    calendar, _ = as_seen(caller, calendar)
     time_zone = request.args.get("timeZone")
     view = projection.view_for(role, caller.email, time_zone=time_zone)
     return _fewer_guests(view(edits.find(calendar, event_id)))

@@ -1,4 +1,8 @@
-"""Faults that scenarios switch on, for one person or for everybody (section 23)."""
+"""Faults that scenarios switch on, for one person or for everybody (section 23).
+
+Those of rooms (Directory API) and of service accounts (JWT grant, clock skew) come with Enterprise
+Connect, which nothing here plays yet.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +19,13 @@ FAULTS: dict[str, str] = {
     "server_error_500": "Calendar: 500 backendError.",
     "bad_gateway_502": "Calendar: 502 with a body of HTML.",
     "unavailable_503": "Calendar: 503 backendError.",
+    "gateway_timeout_504": "Calendar: 504 with a body of HTML.",
+    "slow_headers": "Calendar: nothing comes for `seconds` (5), then the answer.",
     "slow": "Calendar: the body drips for `seconds` (5).",
     "truncated_body": "Calendar: the connection is cut half-way through the body.",
+    "reset_before_write": "Calendar: the connection is reset before a write is done.",
+    "reset_after_write": "Calendar: the connection is reset after a write, whose answer is lost.",
+    "stale_read": "Calendar: events are read as they were before their calendar's last change.",
     "oversized_body": "Calendar: a body of more than 60 MB.",
     "invalid_json": "Calendar: 200 with JSON that stops in the middle.",
     "empty_page": "Calendar: the first page of events is empty and has a next page.",

@@ -58,12 +58,14 @@ class StoredEvent:
     """One event of one calendar, as that calendar's owner sees it.
 
     `start_s` and `end_s` bound it in seconds since 1970; for a series they span every occurrence.
+    `previous` is how it was before its last change, for reads that are behind.
     """
 
     resource: Resource
     changed: int
     start_s: int
     end_s: int
+    previous: StoredEvent | None = field(default=None, repr=False)
 
 
 @dataclass

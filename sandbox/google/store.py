@@ -6,6 +6,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from .errors import not_found
@@ -85,8 +86,9 @@ class Store:
         resource["etag"] = etag(changed)
         resource["updated"] = calendar.updated = self.next_updated()
         start_s, end_s = bounds(resource, calendar.time_zone)
-        calendar.events.pop(resource["id"], None)
-        stored = StoredEvent(resource, changed, start_s, end_s)
+        old = calendar.events.pop(resource["id"], None)
+        previous = replace(old, previous=None) if old else None
+        stored = StoredEvent(resource, changed, start_s, end_s, previous)
         calendar.events[resource["id"]] = stored
         self._touched.add(f"events:{calendar.id}")
         return stored
@@ -126,6 +128,17 @@ class Store:
         if calendar is None or role == "none":
             raise not_found()
         return calendar, role
+
+
+def before_last_change(calendar: Calendar) -> tuple[Calendar, int]:
+    """Return a calendar as a replica that is behind shows it, and the last change it knows."""
+    newest = max(calendar.events.values(), key=lambda stored: stored.changed, default=None)
+    if newest is None:
+        return calendar, 0
+    events = {name: stored for name, stored in calendar.events.items() if stored is not newest}
+    if newest.previous:
+        events[newest.resource["id"]] = newest.previous
+    return replace(calendar, events=events), newest.changed - 1
 
 
 def exceptions(calendar: Calendar, master: str) -> list[Resource]:

@@ -74,6 +74,7 @@ class World:
         self.clock = FixedClock(NOW)
         self.pushed: list[tuple[str, dict[str, str]]] = []
         self.app = create_app(now=self.clock.now, deliver=lambda *sent: self.pushed.append(sent))
+        self.app.config["SLEEP"] = lambda seconds: self.clock.advance(seconds=seconds)
         self.state = self.app.extensions["google"]
         self.state.world.signing_key = signing_key()
         self.faults = self.app.extensions["faults"]

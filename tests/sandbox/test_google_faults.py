@@ -78,12 +78,61 @@ def test_switchboard_lists_clears_and_knows_its_names(faults):
         faults.set(ADA, "earthquake")
 
 
-def test_bad_gateway_is_a_page(faults, ada):
-    faults.set(ADA, "bad_gateway_502", 1)
+@pytest.mark.parametrize(
+    ("fault", "status"), [("bad_gateway_502", 502), ("gateway_timeout_504", 504)]
+)
+def test_gateways_answer_with_a_page(faults, ada, fault, status):
+    faults.set(ADA, fault, 1)
 
     answer = ada.get(EVENTS)
 
-    assert (502, "text/html") == (answer.status_code, answer.mimetype)
+    assert (status, "text/html") == (answer.status_code, answer.mimetype)
+    assert f"Error {status}" in answer.text
+
+
+def titles(ada, **params):
+    return [item.get("summary") for item in ada.events(**params)[0]]
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_done"), [("reset_before_write", 0), ("reset_after_write", 1)]
+)
+def test_reset_writes_have_no_answer(app, faults, ada, fault, is_done):
+    body = {"summary": "Lost", "start": {"date": "2026-12-01"}, "end": {"date": "2026-12-02"}}
+    faults.set(ADA, fault, 1)
+
+    with pytest.raises(ConnectionResetError):
+        ada.call("POST", EVENTS, json=body).get_data()
+
+    assert is_done == titles(ada).count("Lost")
+    assert 200 == ada.call("POST", EVENTS, json=body).status_code
+
+
+def test_resets_leave_reads_alone(faults, ada):
+    for fault in ("reset_before_write", "reset_after_write"):
+        faults.set(ADA, fault)
+
+    assert 200 == ada.get(EVENTS).status_code
+
+
+def test_stale_reads_are_behind_and_lose_nothing(app, faults, ada):
+    _, token = ada.events()
+    handle = app.extensions["google"].person(ADA)
+    made = handle.create_event(
+        summary="First", start={"date": "2026-12-01"}, end={"date": "2026-12-02"}
+    )
+    faults.set(ADA, "stale_read", 2)
+
+    missing = ada.get(f"{EVENTS}/{made['id']}").status_code
+    behind, stale = ada.events(syncToken=token)
+    caught_up, _ = ada.events(syncToken=stale)
+
+    assert (404, [], ["First"]) == (missing, behind, [item["summary"] for item in caught_up])
+    handle.update_event(made["id"], summary="Second")
+    faults.set(ADA, "stale_read", 2)
+    assert "First" == ada.get(f"{EVENTS}/{made['id']}").json["summary"]
+    assert "First" in titles(ada)
+    assert "Second" in titles(ada)
 
 
 def test_invalid_json_is_200(faults, ada):
@@ -106,6 +155,15 @@ def test_truncated_body_is_cut_before_its_length(faults, ada):
         for chunk in answer.iter_encoded():
             received += chunk
     assert 0 < len(received) < int(answer.headers["Content-Length"])
+
+
+def test_nothing_comes_for_the_seconds_asked(app, faults, ada):
+    pauses = []
+    app.config["SLEEP"] = pauses.append
+    faults.set(ADA, "slow_headers", 1, seconds=20)
+
+    assert [200, 200] == [ada.get(EVENTS).status_code for _ in range(2)]
+    assert [20] == pauses
 
 
 def test_slow_body_drips_for_the_seconds_asked(app, faults, ada):
