@@ -157,6 +157,9 @@ def test_a_relink_of_a_connection_nobody_uses_does_not_start_it_again(world: Wor
         ("server_error_500", "provider_unavailable"),
         ("bad_gateway_502", "provider_unavailable"),
         ("unavailable_503", "provider_unavailable"),
+        ("gateway_timeout_504", "provider_unavailable"),
+        ("slow", "provider_unavailable"),
+        ("slow_headers", "provider_unavailable"),
         ("throttled_429", "rate_limited"),
         ("throttled_403", "rate_limited"),
         ("quota_403", "rate_limited"),
@@ -173,7 +176,7 @@ def test_a_fault_that_passes_loses_nothing_and_heals(world: World, fault: str, r
     before = summaries(world, tokens)
     world.faults.set(ADA, "lost_push")
     world.state.person(ADA).create_event(summary="Meanwhile", **FULL_DAY)
-    world.faults.set(None, fault)
+    world.faults.set(None, fault, seconds=300)
 
     for _ in range(4):
         world.clock.advance(hours=2)

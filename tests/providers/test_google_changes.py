@@ -183,6 +183,9 @@ def test_free_busy_mode_reads_times_only(world: World) -> None:
         ("server_error_500", ProviderUnavailable),
         ("bad_gateway_502", ProviderUnavailable),
         ("unavailable_503", ProviderUnavailable),
+        ("gateway_timeout_504", ProviderUnavailable),
+        ("slow", ProviderUnavailable),
+        ("slow_headers", ProviderUnavailable),
         ("truncated_body", ProviderUnavailable),
         ("invalid_json", ProtocolError),
         ("expired_sync_token", CursorExpired),
@@ -191,7 +194,7 @@ def test_free_busy_mode_reads_times_only(world: World) -> None:
 def test_faults_of_the_api(world: World, fault: str, expected: type[Exception]) -> None:
     client = world.client()
     cursor = read(client)[0][-1].cursor
-    world.faults.set(GRACE, fault, 1)
+    world.faults.set(GRACE, fault, 1, seconds=300)
 
     with pytest.raises(expected):
         read(client, cursor=cursor)
