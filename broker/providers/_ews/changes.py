@@ -32,6 +32,8 @@ from broker.providers._ews.sync_folder_items import Listed, SyncFolderItems
 
 MAX_PAGES = 10_000
 MAX_TRIES = 3
+BATCHES = 4
+"""How many answers become one page: what is written at once costs less."""
 
 _CURSOR = re.compile(r"ews:([!-~]+)", re.ASCII)
 _TOO_LARGE = frozenset({"body too large", "too large", "not well-formed"})
@@ -70,8 +72,9 @@ class Reader:
         for _ in range(MAX_PAGES):
             asked = SyncFolderItems(self._folder, state, with_times=complete)
             page = self._session.call(asked)
-            for batch in _batches(self._worth_reading(page.listed, complete)):
-                yield self._page(batch, complete)
+            batches = _batches(self._worth_reading(page.listed, complete))
+            while some := tuple(islice(batches, BATCHES)):
+                yield self._page(some, complete)
             state = page.state
             cursor = f"ews:{state}" if page.is_last else None
             if cursor or page.deleted:
@@ -87,15 +90,15 @@ class Reader:
             if not (complete and item.ends_at is not None and item.ends_at <= since):
                 yield item.remote_id
 
-    def _page(self, ids: tuple[str, ...], complete: bool) -> Changes:
-        fetched = self._fetch(ids)
+    def _page(self, batches: Sequence[tuple[str, ...]], complete: bool) -> Changes:
         events: list[RemoteEvent] = []
         series: list[Series] = []
-        for remote_id, item in fetched.items.items():
+        skipped: set[str] = set()
+        for remote_id, item in self._fetched(batches, skipped):
             try:
                 read = read_item(item, remote_id)
             except (ValueError, LookupError, OverflowError):
-                fetched.skipped.add(remote_id)
+                skipped.add(remote_id)
                 continue
             if isinstance(read, Series):
                 series.append(read)
@@ -104,9 +107,16 @@ class Reader:
         for one in series:
             events.append(one.master)
         events += self._exceptions(series)
-        return Changes(
-            events, complete=complete, whole_series=True, skipped=frozenset(fetched.skipped)
-        )
+        return Changes(events, complete=complete, whole_series=True, skipped=frozenset(skipped))
+
+    def _fetched(
+        self, batches: Sequence[tuple[str, ...]], skipped: set[str]
+    ) -> Iterator[tuple[str, etree._Element]]:
+        """Read items batch by batch, so that their answers are never all in memory."""
+        for ids in batches:
+            fetched = self._fetch(ids)
+            skipped |= fetched.skipped
+            yield from fetched.items.items()
 
     def _exceptions(self, series: Sequence[Series]) -> Iterator[RemoteEvent]:
         """Read the changed occurrences of some series, all of them: they come together."""
