@@ -96,7 +96,7 @@ def _runtime(
     redis = redis or Redis.from_url(settings.redis_url)
     http = http or Http(
         clock,
-        policy=AddressPolicy(settings.allowed_hosts),
+        policy=AddressPolicy(settings.allowed_hosts, detours=settings.detours),
         proxy_url=settings.egress_proxy_url,
         ca_file=str(settings.extra_ca_file) if settings.extra_ca_file else None,
     )

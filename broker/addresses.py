@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from broker.errors import AddressRefused
@@ -45,11 +45,27 @@ def resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-class AddressPolicy:
-    """Decides on addresses. *allowed* are host names and ranges that the operator opened."""
+def find(host: str, port: int) -> list[tuple[str, int]]:
+    """Give where a host and port are, as addresses and ports."""
+    return [(address, port) for address in resolve(host, port)]
 
-    def __init__(self, allowed: Sequence[str] = (), *, resolver: Resolver = resolve) -> None:
+
+class AddressPolicy:
+    """Decides on addresses. *allowed* are host names and ranges that the operator opened.
+
+    *detours* say where https hosts are, by name and for all names below it, in place of DNS;
+    that place must be allowed all the same.
+    """
+
+    def __init__(
+        self,
+        allowed: Sequence[str] = (),
+        *,
+        resolver: Resolver = resolve,
+        detours: Mapping[str, tuple[str, int]] | None = None,
+    ) -> None:
         self.resolver = resolver
+        self._detours = dict(detours or {})
         self._names: set[str] = set()
         self._networks: list[Network] = []
         for entry in allowed:
@@ -84,6 +100,14 @@ class AddressPolicy:
             raise AddressRefused("address_port")
         if literal is not None and not is_public(literal):
             raise AddressRefused("address_private")
+
+    def find(self, host: str, port: int) -> list[tuple[str, int]]:
+        """Give where a host may be connected to. Raises what `addresses` does."""
+        for name, place in self._detours.items():
+            if port == 443 and (host == name or host.endswith(f".{name}")):
+                host, port = place
+                break
+        return [(address, port) for address in self.addresses(host, port)]
 
     def addresses(self, host: str, port: int) -> list[str]:
         """Resolve *host* and keep only addresses that may be connected to.

@@ -188,11 +188,31 @@ class Reader:
         self.problems.append(f"{name} must be a whole number from {least} to {most}")
         return default
 
-    def certificates(self, name: str) -> Path | None:
-        """Read the place of a file with certificate authorities."""
+    def detours(self, name: str, *, local: bool) -> dict[str, tuple[str, int]]:
+        """Read where hosts are, in place of DNS: `mail.example=127.0.0.1:5053`."""
+        found = {}
+        for entry in self.text(name).replace(",", " ").split():
+            host, _, place = entry.partition("=")
+            address, _, port = place.rpartition(":")
+            is_port = port.isascii() and port.isdecimal() and 0 < int(port) < 65536
+            if not _HOST.fullmatch(host) or not is_loopback(address) or not is_port:
+                self.problems.append(f"{name}: write {entry} as mail.example=127.0.0.1:5053")
+            else:
+                found[host.lower()] = (address, int(port))
+        if found and not local:
+            self.problems.append(f"{name} is for local mode only: unset it")
+        return found
+
+    def certificates(self, name: str, *, local: bool = False) -> Path | None:
+        """Read the place of a file with certificate authorities.
+
+        In local mode it may come later: the sandbox makes it when it starts.
+        """
         text = self.text(name)
         if not text:
             return None
+        if local and text.isprintable() and not Path(text).exists():
+            return Path(text)
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(text)
         except ssl.SSLError:

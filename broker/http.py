@@ -24,7 +24,7 @@ import requests
 from requests.adapters import BaseAdapter
 from urllib3.exceptions import HTTPError
 
-from broker.addresses import AddressPolicy, resolve, same_origin
+from broker.addresses import AddressPolicy, find, same_origin
 from broker.clock import Clock
 from broker.errors import AddressRefused, ProtocolError, ProviderUnavailable
 from broker.laps import Lap, Laps, measuring
@@ -147,13 +147,13 @@ class Http:
         self._is_alone = False
         self._trust = Trust(ca_file)
         self._wiring = (proxy_url, mounts)
-        self._plain = Wire(WireAdapter(self._trust, resolve), *self._wiring)
+        self._plain = Wire(WireAdapter(self._trust, find), *self._wiring)
         self._guarded = self._guarded_wire()
 
     def _guarded_wire(self, **kept: int) -> Wire:
         # Behind an egress proxy it is the proxy that connects: only the URL can be checked.
-        find = resolve if self._wiring[0] else self.policy.addresses
-        return Wire(WireAdapter(self._trust, find, **kept), *self._wiring)
+        finder = find if self._wiring[0] else self.policy.find
+        return Wire(WireAdapter(self._trust, finder, **kept), *self._wiring)
 
     def traced(self, steps: list[Step]) -> Http:
         """Give a view of this Http whose calls are also written to *steps*."""

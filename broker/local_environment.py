@@ -20,6 +20,8 @@ from broker.settings import GOOGLE_ENDPOINTS
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 LOCAL_POLL_S = 15
+COMPANY = "corp.calbroker.test"
+"""The mail domain of the sandbox's Exchange."""
 _SANDBOX_GOOGLE = {
     "authorize": "/google/o/oauth2/v2/auth",
     "token": "/google/token",
@@ -93,6 +95,8 @@ def broker_environment(
         "DATABASE_URL": f"sqlite:///{layout.var / 'calbroker.db'}",
         "REDIS_URL": redis_url,
         "ALLOWED_HOSTS": f"{HOST} localhost",
+        "DETOURS": f"{COMPANY}={HOST}:{layout.exchange_port}",
+        "EXTRA_CA_FILE": str(layout.var / "sandbox-ca.pem"),
         "POLL_SECONDS": str(LOCAL_POLL_S),
         "APPLE_CALDAV_URL": f"{layout.sandbox_url}/icloud/",
         **keys,

@@ -73,7 +73,9 @@ class Settings:
     *key_ring* maps names to 256-bit keys, the current one first. *google* is None when Google
     is not configured, and then it is not offered. *allowed_hosts* are host names and address
     ranges inside the operator's network that typed-in addresses may reach all the same.
-    *trusted_proxies* counts the proxies in front of us that set X-Forwarded-*.
+    *detours* says where hosts are in place of DNS, in local mode. *extra_ca_file* names
+    authorities to trust beside the usual ones. *trusted_proxies* counts the proxies in front of
+    us that set X-Forwarded-*.
     """
 
     public_url: str
@@ -86,6 +88,7 @@ class Settings:
     google: GoogleSettings | None = None
     apple: AppleSettings = AppleSettings()
     allowed_hosts: tuple[str, ...] = ()
+    detours: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     egress_proxy_url: str | None = field(default=None, repr=False)
     extra_ca_file: Path | None = None
     trusted_proxies: int = 0
@@ -121,8 +124,9 @@ class Settings:
             google=_google(reader, local=local),
             apple=_apple(reader, local=local),
             allowed_hosts=reader.hosts("ALLOWED_HOSTS"),
+            detours=reader.detours("DETOURS", local=local),
             egress_proxy_url=reader.proxy("EGRESS_PROXY_URL"),
-            extra_ca_file=reader.certificates("EXTRA_CA_FILE"),
+            extra_ca_file=reader.certificates("EXTRA_CA_FILE", local=local),
             trusted_proxies=reader.number("TRUSTED_PROXIES", 0, least=0, most=10),
             privacy_url=reader.link("PRIVACY_URL"),
             terms_url=reader.link("TERMS_URL"),

@@ -33,8 +33,8 @@ from broker.laps import Lap, lap
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 20.0
 
-Finder = Callable[[str, int], list[str]]
-"""Gives the addresses of a host and port that may be connected to."""
+Finder = Callable[[str, int], list[tuple[str, int]]]
+"""Gives where a host and port may be connected to, as addresses and ports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class _TlsSocket(ssl.SSLSocket):
 
 
 class _Connection(HTTPConnection):
-    """Connects only to an address that *find* gives."""
+    """Connects only to a place that *find* gives."""
 
     find: Finder
 
@@ -127,22 +127,22 @@ def _connect(connection: HTTPConnection, find: Finder) -> socket.socket:
     failure: OSError | None = None
     try:
         with lap(Lap.DNS):
-            addresses = _in_time(find, host, port)
+            places = _in_time(find, host, port)
     except (socket.gaierror, UnicodeError) as error:
         raise NameResolutionError(host, connection, socket.gaierror()) from error
     except TimeoutError as error:
-        addresses, failure = [], error
-    if not addresses and failure is None:
+        places, failure = [], error
+    if not places and failure is None:
         raise NameResolutionError(host, connection, socket.gaierror())
-    for address in addresses:
-        made = _Socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    for place in places:
+        made = _Socket(socket.AF_INET6 if ":" in place[0] else socket.AF_INET)
         try:
             # Above all TCP_NODELAY: without it a body waits until its headers are acknowledged.
             for option in connection.socket_options or ():
                 made.setsockopt(*option)
             made.settimeout(patience_s(CONNECT_TIMEOUT_S))
             with lap(Lap.TCP):
-                made.connect((address, port))
+                made.connect(place)
         except OSError as error:
             made.close()
             failure = error
@@ -153,12 +153,12 @@ def _connect(connection: HTTPConnection, find: Finder) -> socket.socket:
     raise NewConnectionError(connection, "no connection") from failure
 
 
-def _in_time(find: Finder, host: str, port: int) -> list[str]:
+def _in_time(find: Finder, host: str, port: int) -> list[tuple[str, int]]:
     """Ask in another thread: the system's resolver takes its own time and cannot be stopped.
 
     Raises TimeoutError, and what *find* raises.
     """
-    found: SimpleQueue[list[str] | Exception] = SimpleQueue()
+    found: SimpleQueue[list[tuple[str, int]] | Exception] = SimpleQueue()
 
     def ask() -> None:
         try:
@@ -178,7 +178,7 @@ def _in_time(find: Finder, host: str, port: int) -> list[str]:
 
 
 class Trust:
-    """Whom we believe over TLS: those in *ca_file*, or the usual authorities.
+    """Whom we believe over TLS: the usual authorities, and those in *ca_file*.
 
     Reading them takes 40 ms, so it is done once and not for each connection.
     """
@@ -190,13 +190,15 @@ class Trust:
     def context(self) -> ssl.SSLContext:
         """The TLS settings of every connection."""
         context = create_urllib3_context()
-        context.load_verify_locations(cafile=self._ca_file or DEFAULT_CA_BUNDLE_PATH)
+        context.load_verify_locations(cafile=DEFAULT_CA_BUNDLE_PATH)
+        if self._ca_file:
+            context.load_verify_locations(cafile=self._ca_file)
         context.sslsocket_class = _TlsSocket
         return context
 
 
 class WireAdapter(HTTPAdapter):
-    """A transport of requests over our sockets, to the addresses that *find* gives.
+    """A transport of requests over our sockets, to the places that *find* gives.
 
     Behind an egress proxy, *find* is asked about the proxy. It keeps open connections to so
     many *hosts*, and so many to *each*.

@@ -291,3 +291,28 @@ def test_first_bytes_are_not_held_back(
     http.call(guarded(f"http://127.0.0.1:{port}/"))
 
     assert options[0]
+
+
+def test_a_detour_leads_a_name_and_all_below_it_elsewhere() -> None:
+    detours = {"corp.example": ("127.0.0.1", 5053)}
+    policy = AddressPolicy(["127.0.0.1"], detours=detours)
+
+    for host in ("corp.example", "mail.corp.example"):
+        assert [("127.0.0.1", 5053)] == policy.find(host, 443)
+
+
+@pytest.mark.parametrize("place", [("mail.corp.example", 80), ("notcorp.example", 443)])
+def test_a_detour_is_for_its_own_names_over_https(place: tuple[str, int]) -> None:
+    policy = AddressPolicy(
+        resolver=lambda host, port: ["93.184.216.34"],
+        detours={"corp.example": ("127.0.0.1", 5053)},
+    )
+
+    assert [("93.184.216.34", place[1])] == policy.find(*place)
+
+
+def test_a_detour_opens_nothing_by_itself() -> None:
+    policy = AddressPolicy(detours={"corp.example": ("127.0.0.1", 5053)})
+
+    with pytest.raises(AddressRefused):
+        policy.find("corp.example", 443)

@@ -252,6 +252,26 @@ def test_a_file_that_is_not_there_is_told(env: dict[str, str], tmp_path: Path) -
         assert text.startswith("EXTRA_CA_FILE")
 
 
+def test_the_sandboxs_authority_may_be_made_later(env: dict[str, str], tmp_path: Path) -> None:
+    local = env | {"CALBROKER_LOCAL": "1", "PUBLIC_URL": "http://127.0.0.1:5000"}
+    place = tmp_path / "sandbox-ca.pem"
+
+    assert Settings.from_env(local | {"EXTRA_CA_FILE": str(place)}).extra_ca_file == place
+    place.write_text("no certificate")
+    assert problems(local | {"EXTRA_CA_FILE": str(place)})
+
+
+def test_detours_are_for_this_machine_in_local_mode(env: dict[str, str]) -> None:
+    local = env | {"CALBROKER_LOCAL": "1", "PUBLIC_URL": "http://127.0.0.1:5000"}
+    found = Settings.from_env(local | {"DETOURS": "Corp.example=127.0.0.1:5053"}).detours
+    assert found == {"corp.example": ("127.0.0.1", 5053)}
+    (text,) = problems(env | {"DETOURS": "corp.example=127.0.0.1:5053"})
+    assert "local mode" in text
+    for wrong in ("corp.example", "a=10.0.0.1:1", "a=127.0.0.1", "a=127.0.0.1:0", "=127.0.0.1:1"):
+        (text,) = problems(local | {"DETOURS": wrong})
+        assert text.startswith("DETOURS")
+
+
 def test_hosts_are_read_with_commas_or_blanks(env: dict[str, str]) -> None:
     settings = Settings.from_env(env | {"ALLOWED_HOSTS": "dav.internal, 10.0.0.0/8"})
 

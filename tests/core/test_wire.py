@@ -227,6 +227,11 @@ def test_authorities_are_read_once(tmp_path: Path) -> None:
     trust = Trust(str(Authority(tmp_path).file))
 
     assert trust.context is trust.context
-    assert 1 == len(trust.context.get_ca_certs())
     assert (True, ssl.CERT_REQUIRED) == (trust.context.check_hostname, trust.context.verify_mode)
-    assert len(Trust(None).context.get_ca_certs()) > 50
+
+
+def test_an_extra_authority_is_trusted_beside_the_usual_ones(tmp_path: Path) -> None:
+    usual = len(Trust(None).context.get_ca_certs())
+    with_extra = len(Trust(str(Authority(tmp_path).file)).context.get_ca_certs())
+
+    assert with_extra == usual + 1 > 50
