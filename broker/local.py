@@ -19,6 +19,7 @@ from pathlib import Path
 from broker.embedded_redis import EmbeddedRedis
 from broker.errors import ConfigError
 from broker.local_environment import (
+    COMPANY,
     HOST,
     ROOT,
     Layout,
@@ -281,6 +282,7 @@ def _welcome(layout: Layout) -> None:
   sign in at Google    ada@calbroker.test, grace@..., alan@..., password "sandbox"
   sign in at iCloud    ada@icloud.calbroker.test, password "abcd-efgh-ijkl-mnop"
   sign in by CalDAV    http://{HOST}:{layout.radicale_port}/, user "ada", password "sandbox"
+  sign in at Exchange  ada@{COMPANY}, password "sandbox"
   log files            {_shown(layout.var / "log")}/   warnings are shown here
   stop                 Ctrl-C
 """,

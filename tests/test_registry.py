@@ -50,7 +50,7 @@ def test_what_is_not_configured_is_not_offered(tmp_path: Path) -> None:
 
     found = configured(Http(clock), clock, make_settings(tmp_path, google=None))
 
-    assert list(found) == ["apple", "caldav"]
+    assert list(found) == ["apple", "exchange", "caldav"]
 
 
 def test_making_providers_asks_nobody(tmp_path: Path) -> None:

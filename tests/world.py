@@ -96,9 +96,14 @@ class World:
     """A broker, the outside world it talks to, and the ways people and partners use it."""
 
     def __init__(
-        self, folder: Path, *, mounts: dict[str, Any] | None = None, **changes: Any
+        self,
+        folder: Path,
+        *,
+        mounts: dict[str, Any] | None = None,
+        clock: FixedClock | None = None,
+        **changes: Any,
     ) -> None:
-        self.clock = FixedClock(NOW)
+        self.clock = clock or FixedClock(NOW)
         self.queue = ListQueue()
         self.redis = FakeRedis()
         self.delivered: list[tuple[str, dict[str, str]]] = []
@@ -108,7 +113,8 @@ class World:
         self.settings = make_settings(folder, **changes)
         http = Http(
             self.clock,
-            policy=AddressPolicy(self.settings.allowed_hosts),
+            policy=AddressPolicy(self.settings.allowed_hosts, detours=self.settings.detours),
+            ca_file=str(self.settings.extra_ca_file) if self.settings.extra_ca_file else None,
             mounts={GOOGLE + "/": self.google, **(mounts or {})},
         )
         self.app: Flask = create_app(

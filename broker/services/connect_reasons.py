@@ -17,6 +17,8 @@ from broker.errors import (
     UserError,
 )
 
+_SERVERS_NAMED_BY_PEOPLE = frozenset({"caldav", "exchange"})
+_SAYS_MORE = {name: f"{name}_login_rejected" for name in ("apple", "exchange")}
 _SERVICE_CODES = frozenset({"calendar_service_off", "domain_policy"})
 _OF_TYPED: Mapping[str, str] = {
     transport_failures.NAME_NOT_FOUND: "name_not_found",
@@ -46,10 +48,11 @@ def _provider_reason(error: ProviderError, *, typed: bool) -> str:
         missing = "calendars_refused" if typed else "permission_unticked"
         return error.detail if error.detail in _SERVICE_CODES else missing
     refused = "login_rejected" if typed else "sign_in_refused"
+    refused = _SAYS_MORE.get(error.provider, refused)
     kinds: tuple[tuple[type[ProviderError], str], ...] = (
         (RateLimited, "rate_limited"),
         (ConfigurationRefused, "provider_misconfigured"),
-        (AuthorizationLost, "apple_login_rejected" if error.provider == "apple" else refused),
+        (AuthorizationLost, refused),
         (ProtocolError, "unreadable_answer"),
     )
     named = next((code for kind, code in kinds if isinstance(error, kind)), None)
@@ -58,6 +61,6 @@ def _provider_reason(error: ProviderError, *, typed: bool) -> str:
 
 def _transport_reason(error: ProviderError) -> str:
     """An address that the person typed is theirs to mend; a known service's is not."""
-    if error.provider != "caldav":
+    if error.provider not in _SERVERS_NAMED_BY_PEOPLE:
         return "provider_unavailable"
     return _OF_TYPED.get(error.detail, "provider_unavailable")

@@ -53,8 +53,13 @@ class Finding:
     milliseconds: int = 0
 
 
-READING = "calendars"
-"""The operation that lists calendars; every other one before it is discovery."""
+READING = frozenset({"calendars", "FindFolder"})
+"""The operations that list calendars; every other one before them is discovery."""
+_PROVING = "GetFolder"
+"""The operation that does nothing but prove a login at Exchange."""
+_NTLM = frozenset({"autodiscover", _PROVING})
+_ASKED_OF_OTHERS = frozenset({LOOKUP, "realm"})
+"""Questions that are not put to the servers of the calendar."""
 
 _TRANSPORT: Mapping[str, StepName] = {
     transport_failures.NAME_NOT_FOUND: StepName.DNS,
@@ -80,6 +85,13 @@ _CODES: Mapping[str, StepName] = {
     "app_password_shape": StepName.LOGIN,
     "apple_login_rejected": StepName.LOGIN,
     "paused_after_refusals": StepName.LOGIN,
+    "exchange_account_closed": StepName.LOGIN,
+    "exchange_login_interrupted": StepName.LOGIN,
+    "exchange_login_rejected": StepName.LOGIN,
+    "exchange_no_password_login": StepName.LOGIN,
+    "exchange_not_ews": StepName.DISCOVERY,
+    "exchange_sign_in_page": StepName.DISCOVERY,
+    "exchange_ews_off": StepName.CALENDARS,
     "no_calendars": StepName.CALENDARS,
     "calendar_off": StepName.CALENDARS,
 }
@@ -87,21 +99,22 @@ _CODES: Mapping[str, StepName] = {
 
 def derive(typed_host: str, steps: Sequence[Step], error: BrokerError | None) -> list[Finding]:
     """Tell how each step went; over plain http there is no TLS step."""
-    lookups_ms = sum(step.milliseconds for step in steps if step.operation == LOOKUP)
-    steps = [step for step in steps if step.operation != LOOKUP]
+    others_ms = sum(one.milliseconds for one in steps if one.operation in _ASKED_OF_OTHERS)
+    steps = [step for step in steps if step.operation not in _ASKED_OF_OTHERS]
     failed = None if error is None else failed_step(steps, error)
-    plain = bool(steps) and not steps[-1].secure
+    plain = bool(steps) and not any(step.secure for step in steps)
     names = [name for name in StepName if not (plain and name is StepName.TLS)]
+    last = _telling(steps, failed) or Step("", typed_host, "", 0)
     found, state = [], StepState.OK if steps or error is None else StepState.NOT_REACHED
     for name in names:
         if name is failed:
-            found.append(_finding(name, StepState.FAILED, typed_host, steps))
+            found.append(_finding(name, StepState.FAILED, typed_host, steps, last))
             state = StepState.NOT_REACHED
         elif state is StepState.OK:
-            found.append(_finding(name, state, typed_host, steps))
+            found.append(_finding(name, state, typed_host, steps, last))
         else:
             found.append(Finding(name, state))
-    return [_with_lookups(one, lookups_ms) for one in found]
+    return [_with_lookups(one, others_ms) for one in found]
 
 
 def _with_lookups(finding: Finding, spent_ms: int) -> Finding:
@@ -116,9 +129,11 @@ def failed_step(steps: Sequence[Step], error: BrokerError) -> StepName:
     if isinstance(error, LoginRejected | AuthorizationLost | TooManyRequests):
         return StepName.LOGIN
     if isinstance(error, UserError):
+        if error.code == "exchange_not_found":
+            return _furthest(steps)
         return _CODES.get(error.code) or _unnamed(steps, error)
     if isinstance(error, ProviderError):
-        reading = error.operation == READING
+        reading = error.operation in {*READING, _PROVING}
         later = StepName.CALENDARS if reading else StepName.DISCOVERY
         return _TRANSPORT.get(error.detail, later)
     return _reached(steps)
@@ -132,14 +147,30 @@ def _unnamed(steps: Sequence[Step], error: UserError) -> StepName:
     return _reached(steps)
 
 
+def _furthest(steps: Sequence[Step]) -> StepName:
+    """Tell how far a search came that tried several hosts."""
+    return max(map(_came_to, steps), key=list(StepName).index, default=StepName.DNS)
+
+
+def _came_to(step: Step) -> StepName:
+    return _TRANSPORT.get(step.outcome, StepName.DISCOVERY)
+
+
+def _telling(steps: Sequence[Step], failed: StepName | None) -> Step | None:
+    """Give the request that tells about a failure: of several hosts, not all came as far."""
+    as_far = (step for step in reversed(steps) if _came_to(step) is failed)
+    return next(as_far, steps[-1] if steps else None)
+
+
 def _reached(steps: Sequence[Step]) -> StepName:
-    if steps and steps[-1].operation == READING:
+    if steps and steps[-1].operation in {*READING, _PROVING}:
         return StepName.CALENDARS
     return StepName.DISCOVERY if steps else StepName.ADDRESS
 
 
-def _finding(name: StepName, state: StepState, typed_host: str, steps: Sequence[Step]) -> Finding:
-    last = steps[-1] if steps else Step("", typed_host, "", 0)
+def _finding(
+    name: StepName, state: StepState, typed_host: str, steps: Sequence[Step], last: Step
+) -> Finding:
     if name is StepName.ADDRESS:
         return Finding(name, state, typed_host or last.host)
     if name in _LAPS:
@@ -160,13 +191,31 @@ def _asked(name: StepName, steps: Sequence[Step], *, is_last: bool) -> Sequence[
     one before the calendars, by when it was clear whether the password is good.
     """
     if name is StepName.CALENDARS:
-        return [step for step in steps if step.operation == READING]
+        return [step for step in steps if step.operation in READING]
     if name is StepName.LOGIN and is_last:
-        return steps[-1:]
-    before = [step for step in steps if step.operation != READING]
+        return _of_one_login(steps)
+    before = [step for step in steps if step.operation not in READING]
+    begins = _where_login_begins(before)
     if name is StepName.LOGIN:
-        return before[-1:]
-    return before if is_last else before[:-1]
+        return before[begins:]
+    return before if is_last else before[:begins]
+
+
+def _where_login_begins(steps: Sequence[Step]) -> int:
+    proving = (n for n, step in enumerate(steps) if step.operation == _PROVING)
+    return next(proving, max(len(steps) - 1, 0))
+
+
+def _of_one_login(steps: Sequence[Step]) -> Sequence[Step]:
+    """Give the requests of the last login: NTLM takes three for one password."""
+    n = len(steps) - 1
+    while n > 0 and steps[n].operation in _NTLM and _place(steps[n - 1]) == _place(steps[n]):
+        n -= 1
+    return steps[max(n, 0) :]
+
+
+def _place(step: Step) -> tuple[str, str]:
+    return step.operation, step.host
 
 
 def _spoken_ms(step: Step) -> int:

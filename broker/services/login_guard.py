@@ -39,8 +39,10 @@ from broker.services.login_rules import (
     WINDOW,
     Rule,
     digest,
-    host_of,
-    of_login,
+    may_release,
+    of_server,
+    of_stored,
+    of_typed,
     password_digest,
 )
 from broker.services.runtime import Runtime
@@ -67,9 +69,8 @@ def guarding(
     one that was typed. Raises UserError `paused_after_refusals` for a paused login, and
     TooManyRequests for an address or application; nothing may be sent then.
     """
-    own = of_login(runtime, slug, host_of(login.url), login.username or login.url)
     rules = [
-        own,
+        *of_typed(runtime, slug, login),
         Rule("address", digest(runtime, "address", client_address), PER_ADDRESS),
         Rule("application", digest(runtime, "application", application_id), PER_APPLICATION),
     ]
@@ -77,16 +78,14 @@ def guarding(
     proved = refused = False
     try:
         yield
-        proved = True
+        proved = may_release(login, steps[-1].host if steps else "")
     except (LoginRejected, AuthorizationLost):
         refused = True
         raise
     finally:
         if refused:
-            there = of_login(
-                runtime, slug, steps[-1].host if steps else "", login.username or login.url
-            )
-            unseated = [there] if steps and there.digest != own.digest else []
+            there = [of_server(runtime, slug, login, steps[-1].host)] if steps else []
+            unseated = [rule for rule in there if rule not in rules]
             _note_refusal(
                 runtime, rules, unseated, password=login.password, application_id=application_id
             )
@@ -102,8 +101,8 @@ def count_background_refusal(runtime: Runtime, connection_id: str) -> None:
     secret = connections.credential(runtime.vault, connection)
     if not isinstance(secret, PasswordCredential):
         return
-    rule = of_login(runtime, connection.provider, host_of(secret.url), secret.username)
-    _note_refusal(runtime, [], [rule], password=secret.password, connection_id=connection_id)
+    rules = of_stored(runtime, connection.provider, secret)
+    _note_refusal(runtime, [], rules, password=secret.password, connection_id=connection_id)
 
 
 def _take_seats(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 from broker.addresses import as_address
+from broker.domain import Login, PasswordCredential
 from broker.services.runtime import Runtime
 
 WINDOW = timedelta(minutes=15)
@@ -18,7 +20,7 @@ PER_LOGIN = 3
 PER_ADDRESS = 20
 PER_APPLICATION = 200
 PASSWORD_BYTES = 6
-_SERVERS_NAMED_BY_PEOPLE = frozenset({"caldav"})
+_SERVERS_NAMED_BY_PEOPLE = frozenset({"caldav", "exchange"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,48 @@ def of_login(runtime: Runtime, slug: str, host: str, username: str) -> Rule:
     return Rule("login", digest(runtime, "login", slug, site, name), PER_LOGIN, strict=True)
 
 
+def of_typed(runtime: Runtime, slug: str, login: Login) -> list[Rule]:
+    """Give the rules of what was typed.
+
+    A mail address counts whichever server it is tried at: without one the search would lead to
+    the same account. A user name that is typed beside it counts on its own, so that one account
+    cannot be guessed at under many addresses.
+    """
+    if not login.email:
+        return [of_login(runtime, slug, host_of(login.url), login.username or login.url)]
+    typed, own = host_of(login.url), _domain(login.email)
+    logins = [(own, login.email), (typed or own, login.email)]
+    if login.username:
+        logins.append((typed or own, _windows(login.username)))
+    return _each_once(of_login(runtime, slug, *one) for one in logins)
+
+
+def of_server(runtime: Runtime, slug: str, login: Login, host: str) -> Rule:
+    """Give the rule of what was typed at the server that answered."""
+    name = _windows(login.username) or login.email or login.url
+    return of_login(runtime, slug, host, name)
+
+
+def may_release(login: Login, host: str) -> bool:
+    """Tell whether a success at *host* may end the pauses of what was typed.
+
+    The mail domain's own hosts may. At a server of their own anybody can prove any address, and
+    would so go on guessing its password at the real one.
+    """
+    domain = _domain(login.email).lower()
+    return not login.email or host == domain or host.endswith(f".{domain}")
+
+
+def of_stored(runtime: Runtime, slug: str, secret: PasswordCredential) -> list[Rule]:
+    """Give the rules of a stored login: those that the form would ask for the same account."""
+    host = host_of(secret.url)
+    logins = [(host, _windows(secret.username))]
+    if slug == "exchange":
+        for email in secret.addresses:
+            logins += [(host, email), (_domain(email), email)]
+    return _each_once(of_login(runtime, slug, *one) for one in logins)
+
+
 def password_digest(runtime: Runtime, rule: Rule, password: str) -> bytes:
     """Give what tells a password from others, for this login only and too short to be one."""
     return digest(runtime, "password", rule.digest.hex(), password)[:PASSWORD_BYTES]
@@ -61,6 +105,19 @@ def _site(host: str) -> str:
     """Give the domain that the names of one organisation's servers share; addresses as they are."""
     host = host.rstrip(".").lower()
     return host if as_address(host) is not None else ".".join(host.split(".")[-2:])
+
+
+def _windows(username: str) -> str:
+    """Write a Windows login in one way, however it was typed."""
+    return username if "@" in username else username.replace("/", "\\")
+
+
+def _domain(email: str) -> str:
+    return email.rpartition("@")[2]
+
+
+def _each_once(rules: Iterable[Rule]) -> list[Rule]:
+    return list({rule.digest: rule for rule in rules}.values())
 
 
 def host_of(typed: str) -> str:

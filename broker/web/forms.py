@@ -21,12 +21,14 @@ from wtforms.validators import (
 )
 
 from broker.domain import Login
+from broker.web.phrases import Words
 from broker.web.translations import N_
 
 # In the order in which they stand on a page.
-VISIBLE_FIELDS = ("url", "email", "username", "password", "app_code", "agree")
+VISIBLE_FIELDS = ("email", "url", "username", "password", "app_code", "agree")
 LONGEST_ADDRESS = 2000
 LONGEST_USERNAME = 320
+LONGEST_EMAIL = 254
 LONGEST_PASSWORD = 1000
 # Room for an app-specific password with all that copying may have put around it.
 LONGEST_APP_CODE = 200
@@ -34,6 +36,8 @@ _AS_TYPED = {"autocapitalize": "off", "spellcheck": "false"}
 # Safari also corrects what it takes for words.
 _AS_TYPED_AT_APPLE = {"autocapitalize": "none", "autocorrect": "off", "spellcheck": "false"}
 _EMAIL = re.compile(r"[^@\s/:]+@[^@\s/:]+")
+# A mail domain that a server can be looked for at.
+_WORK_EMAIL = re.compile(r"[^@\s/:]+@[^@\s/:.]+(?:\.[^@\s/:.]+)+")
 
 
 def trimmed(text: str | None) -> str | None:
@@ -212,4 +216,75 @@ class AppleForm(PasswordForm):
         return Login("", self.email.data, self.app_code.data)
 
 
-FORMS: Mapping[str, type[PasswordForm]] = {"apple": AppleForm, "caldav": CalDavForm}
+class _NoEmail:
+    """Keep a mail address from being taken for that of a server."""
+
+    def __call__(self, form: FlaskForm, field: Field) -> None:
+        if is_email(field.data):
+            raise ValidationError(N_("This is an e-mail address. Leave the field empty instead."))
+
+
+class ExchangeForm(ConfirmableForm):
+    """A mail address and password at work; server and user name only where the search fails."""
+
+    template = "fields/exchange.html"
+    kept = ("email", "url", "username")
+    secret = "password"  # noqa: S105 - the name of a field
+
+    email = EmailField(
+        N_("E-mail address at work"),
+        filters=[lower_domain],
+        validators=[
+            DataRequired(N_("Type your e-mail address at work.")),
+            Regexp(_WORK_EMAIL, message=N_("This is not a whole e-mail address. Check it.")),
+            Length(max=LONGEST_EMAIL, message=N_("This address is too long. Check it.")),
+        ],
+        render_kw={"autocomplete": "email", "inputmode": "email", "dir": "ltr", **_AS_TYPED},
+    )
+    password = PasswordField(
+        N_("Password"),
+        validators=[
+            InputRequired(N_("Type your password.")),
+            Length(max=LONGEST_PASSWORD, message=N_("This password is too long. Check it.")),
+        ],
+        render_kw={"autocomplete": "current-password", "dir": "ltr", **_AS_TYPED},
+    )
+    url = StringField(
+        N_("Server address"),
+        filters=[trimmed],
+        validators=[
+            Length(max=LONGEST_ADDRESS, message=N_("This address is too long. Check it.")),
+            _NoEmail(),
+        ],
+        render_kw={"autocomplete": "off", "inputmode": "url", "dir": "ltr", **_AS_TYPED},
+    )
+    username = StringField(
+        N_("User name"),
+        filters=[trimmed],
+        validators=[
+            Length(max=LONGEST_USERNAME, message=N_("This user name is too long. Check it.")),
+        ],
+        render_kw={"autocomplete": "username", "dir": "ltr", **_AS_TYPED},
+    )
+
+    def login(self) -> Login:
+        """Give what was typed; server and user name may be empty."""
+        return Login(
+            self.url.data or "",
+            self.username.data or "",
+            self.password.data,
+            self.confirmed_hosts(),
+            self.email.data,
+        )
+
+    def needs_more(self, words: Words | None) -> bool:
+        """Tell whether the folded fields are of use now: filled in, wrong, or what may help."""
+        folded = (self.url, self.username)
+        return any(field.data or field.errors for field in folded) or bool(words and words.unfolds)
+
+
+FORMS: Mapping[str, type[PasswordForm]] = {
+    "apple": AppleForm,
+    "exchange": ExchangeForm,
+    "caldav": CalDavForm,
+}

@@ -23,7 +23,8 @@ class Words:
     *happened* says what happened, *move* whose move it is, *action* what to press, and *press*
     where that leads. *field* names the form field that the reason is about, if it is about one,
     and *beside* is said once more at that field. *checks* are questions that help to find the
-    cause. *for_it* opens the part for the IT department, because somebody has to send it on.
+    cause. *for_it* opens the part for the IT department, because somebody has to send it on,
+    and *it* is what they have to know. *unfolds* shows the fields that are folded until they help.
     """
 
     title: str
@@ -35,6 +36,8 @@ class Words:
     for_it: bool = False
     beside: str = ""
     checks: tuple[str, ...] = ()
+    it: str = ""
+    unfolds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,18 @@ _BY_SLUG = {
         button=N_("Connect calendar"),
         busy=N_("Asking iCloud for your calendars…"),
         lead=N_("Apple wants a password made just for this. Your normal one stays with you."),
+    ),
+    "exchange": Phrases(
+        label=N_("Exchange"),
+        note=N_("Your company's own mail server"),
+        heading=N_("Connect your Exchange calendar"),
+        again=N_("Connect your Exchange calendar again"),
+        next_step=N_(
+            "We look for your company's server and sign in once. It can take half a minute."
+        ),
+        button=N_("Connect calendar"),
+        busy=N_("Looking for your mail server…"),
+        lead=N_("For a mailbox at work that your company runs itself. Not for Office 365."),
     ),
     "caldav": Phrases(
         label=N_("Other calendar (CalDAV)"),

@@ -1,8 +1,8 @@
 """The words for every reason code.
 
 They are read by somebody who is busy and a little worried: what happened, whose move it is,
-what to press; never blame. The codes about typed logins are in `words_apple` and
-`words_caldav`.
+what to press; never blame. The codes about typed logins are in `words_apple`,
+`words_caldav` and `words_exchange`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from broker.web.phrases import Press, Words
 from broker.web.translations import N_
 from broker.web.words_apple import APPLE
 from broker.web.words_caldav import CALDAV
+from broker.web.words_exchange import EXCHANGE
 
 _ATTEMPTS = {
     "unknown_client": Words(
@@ -223,7 +224,7 @@ _OURS = {
     ),
 }
 
-REASONS = {**_ATTEMPTS, **_GOOGLE, **APPLE, **CALDAV, **_OURS}
+REASONS = {**_ATTEMPTS, **_GOOGLE, **APPLE, **CALDAV, **EXCHANGE, **_OURS}
 
 
 def known_code(code: str) -> str:

@@ -22,6 +22,7 @@ PROVIDERS = {
     "": "Let me choose there",
     "google": "Google",
     "apple": "Apple iCloud",
+    "exchange": "Exchange",
     "caldav": "Another calendar server (CalDAV)",
 }
 LOCALES = {"": "As my browser asks", "en": "English", "de": "Deutsch", "ar": "العربية"}

@@ -16,7 +16,14 @@ from werkzeug.datastructures import MultiDict
 from broker.oauth_server.scopes import sentences
 from broker.services.connection_doctor import Diagnosis, Finding, StepName, StepState
 from broker.web import pages, translations
-from broker.web.forms import FORMS, AppleForm, CalDavForm, ConnectForm, PasswordForm
+from broker.web.forms import (
+    FORMS,
+    AppleForm,
+    CalDavForm,
+    ConnectForm,
+    ExchangeForm,
+    PasswordForm,
+)
 from broker.web.pages import App, Choice, Legal
 from broker.web.phrases import phrases_for
 from broker.web.words import REASONS
@@ -37,7 +44,7 @@ POLICY = (
 )
 
 
-FIELDS = {"apple": {"email"}, "caldav": {"url"}}
+FIELDS = {"apple": {"app_code"}, "exchange": {"email"}, "caldav": {"url"}}
 
 
 def permissions() -> list[str]:
@@ -63,6 +70,7 @@ def chooser(app: App = ACME) -> ResponseReturnValue:
         for slug, href in (
             ("google", "/scene/link"),
             ("apple", "/scene/apple"),
+            ("exchange", "/scene/exchange"),
             ("caldav", "/scene/password"),
         )
     ]
@@ -167,6 +175,22 @@ def apple_rejected(problem: str, failed: StepName) -> ResponseReturnValue:
     return password(form, problem, slug="apple", failed=failed)
 
 
+def exchange_rejected(problem: str, failed: StepName, username: str = "") -> ResponseReturnValue:
+    form = ExchangeForm(
+        MultiDict(
+            {
+                "email": "ada@corp.example",
+                "password": PASSWORD,
+                "username": username,
+                "agree": "y",
+            }
+        ),
+        with_terms=True,
+    )
+    form.validate()
+    return password(form, problem, slug="exchange", failed=failed)
+
+
 # A reason for each step at which a typed login can fail.
 FAILURES = {
     StepName.ADDRESS: "address_malformed",
@@ -217,6 +241,13 @@ SCENES: dict[str, Callable[[], ResponseReturnValue]] = {
     "apple-off": lambda: apple_rejected("calendar_off", StepName.CALENDARS),
     "apple-paused": lambda: apple_rejected("paused_after_refusals", StepName.LOGIN),
     "apple-renew": lambda: password(slug="apple", relink_for="a…@icloud.com"),
+    "exchange": lambda: password(slug="exchange"),
+    "exchange-rejected": lambda: exchange_rejected(
+        "exchange_login_rejected", StepName.LOGIN, "CORP\\ada"
+    ),
+    "exchange-not-found": lambda: exchange_rejected("exchange_not_found", StepName.DNS),
+    "exchange-off": lambda: exchange_rejected("exchange_ews_off", StepName.CALENDARS),
+    "exchange-cloud": lambda: exchange_rejected("use_office365", StepName.DISCOVERY),
     "problem": lambda: trouble("attempt_over"),
     "problem-admin": lambda: trouble("admin_policy_enforced"),
     "problem-unknown": lambda: trouble("unknown_client", None),

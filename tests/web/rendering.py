@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from broker.web import pages
-from broker.web.forms import AppleForm, CalDavForm, ConnectForm, PasswordForm
+from broker.web.forms import FORMS, CalDavForm, ConnectForm, PasswordForm
 from broker.web.pages import App
 from tests.browser.showcase import ACME, LEGAL, URLS, make_app
 
@@ -58,7 +58,7 @@ def password(form: PasswordForm, **changes: object) -> str:
     return html(
         pages.password(
             ACME,
-            provider_slug="apple" if isinstance(form, AppleForm) else "caldav",
+            provider_slug=next(slug for slug, kind in FORMS.items() if isinstance(form, kind)),
             provider_label="CalDAV",
             permissions=[],
             form=form,

@@ -37,6 +37,7 @@ def field(page: str, name: str) -> str:
 def test_each_kind_of_typed_login_has_its_form() -> None:
     assert {slug: form.__name__ for slug, form in FORMS.items()} == {
         "apple": "AppleForm",
+        "exchange": "ExchangeForm",
         "caldav": "CalDavForm",
     }
     assert phrases_for("apple").label == "iCloud"

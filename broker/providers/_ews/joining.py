@@ -38,13 +38,15 @@ from broker.providers._ews.discovery.search import Search
 from broker.providers._ews.faults import ACCESS_REFUSED, MOVED, NOT_EWS, PROVIDER, SIGN_IN_PAGE
 from broker.providers._ews.folders import CALENDAR, Folder, GetFolder, Place
 from broker.providers._ews.session import Session
-from broker.providers._ews.signing_in import NO_SCHEME, NOT_KEPT
+from broker.providers._ews.signing_in import NO_CHALLENGE, NO_SCHEME, NOT_KEPT
 from broker.providers.host_trust import HostTrust
 
 PATIENCE = timedelta(seconds=15)
 
 _REASONS = {
     NO_SCHEME: "exchange_no_password_login",
+    # Kerberos is offered under the same name, and takes no password either.
+    NO_CHALLENGE: "exchange_no_password_login",
     NOT_KEPT: "exchange_login_interrupted",
     SIGN_IN_PAGE: "exchange_sign_in_page",
     ACCESS_REFUSED: "exchange_ews_off",

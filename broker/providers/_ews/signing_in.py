@@ -31,6 +31,7 @@ from broker.http import Answer, Call, Http
 
 NOT_KEPT = "connection not kept"
 NO_SCHEME = "no way to log in"
+NO_CHALLENGE = "no challenge"
 
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _SCHEME = re.compile(r"(?:^|,)\s*([A-Za-z][A-Za-z0-9-]*)(?=\s*(?:,|$)|\s+[^\s=,]+)")
@@ -97,7 +98,7 @@ class SignIn:
         answer = self._proved(call)
         if answer is None:
             where = (call.provider, call.operation, 401)
-            raise ProviderUnavailable(*where, detail="no challenge")
+            raise ProviderUnavailable(*where, detail=NO_CHALLENGE)
         return answer
 
     def _continued(self, call: Call) -> Answer | None:

@@ -28,4 +28,4 @@ class Names:
         """Note that a server refused the current name. Raises LoginRejected after the last."""
         self.tried.append(self._left.pop(0))
         if not self._left:
-            raise LoginRejected("login_rejected")
+            raise LoginRejected("exchange_login_rejected")
