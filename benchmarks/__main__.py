@@ -6,7 +6,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from benchmarks import caldav, django_peer, http_server, jobs, startup, sync, table, workers
+from benchmarks import (
+    caldav,
+    django_peer,
+    exchange,
+    http_server,
+    jobs,
+    startup,
+    sync,
+    table,
+    workers,
+)
 from benchmarks.installation import InProcess, installed
 from benchmarks.table import Row
 from tests.postgres.cluster import Cluster
@@ -60,6 +70,7 @@ def main() -> int:
         on_postgresql,
         with_workers,
         caldav.rows,
+        exchange.rows,
     ]
     for part in parts:
         for row in part():
