@@ -70,32 +70,33 @@ def dates(world: World) -> list[Any]:
 def writes_counted(world: World) -> Iterator[list[tuple[float, int]]]:
     """Note of each writing transaction how long it took (seconds) and its written rows."""
     found: list[tuple[float, int]] = []
-    state: dict[str, Any] = {}
+    state: dict[str, Any] = {"rows": 0}
+
+    def begun(_connection: Any) -> None:
+        state.update(at=time.perf_counter(), rows=0)
 
     def executed(_c: Any, _cursor: Any, text: str, values: Any, _ctx: Any, many: bool) -> None:
-        if text.startswith("BEGIN IMMEDIATE"):
-            state.update(at=time.perf_counter(), rows=0)
-        elif text.startswith(("INSERT", "UPDATE", "DELETE")) and state:
+        if text.startswith(("INSERT", "UPDATE", "DELETE")):
             state["rows"] += len(values) if many else 1
 
     def ended(_connection: Any) -> None:
-        if state:
+        if state["rows"]:
             found.append((time.perf_counter() - state["at"], state["rows"]))
-            state.clear()
 
     with world.app.app_context():
         engine = db.engine
-    event.listen(engine, "after_cursor_execute", executed)
-    event.listen(engine, "commit", ended)
-    event.listen(engine, "rollback", ended)
+    handlers = {
+        "begin": begun,
+        "after_cursor_execute": executed,
+        "commit": ended,
+        "rollback": ended,
+    }
+    for name, handler in handlers.items():
+        event.listen(engine, name, handler)
     try:
         yield found
     finally:
-        for name, handler in (
-            ("after_cursor_execute", executed),
-            ("commit", ended),
-            ("rollback", ended),
-        ):
+        for name, handler in handlers.items():
             event.remove(engine, name, handler)
 
 
