@@ -78,12 +78,13 @@ def prove(
         learned_servers.learn(runtime, slug, login, proved)
     except BrokerError as caught:
         error = caught
+    typed_host = login_rules.host_of(login.url or login.email)
     diagnosis = Diagnosis(
         code=new_support_code(),
         at=runtime.clock.now(),
         provider=slug,
         reason=reason_of(error, typed=True) if error is not None else None,
-        findings=tuple(findings.derive(login_rules.host_of(login.url), steps, error)),
+        findings=tuple(findings.derive(typed_host, steps, error)),
     )
     _store(runtime, diagnosis)
     return proved, diagnosis, error

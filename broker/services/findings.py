@@ -91,7 +91,7 @@ _CODES: Mapping[str, StepName] = {
     "exchange_no_password_login": StepName.LOGIN,
     "exchange_not_ews": StepName.DISCOVERY,
     "exchange_sign_in_page": StepName.DISCOVERY,
-    "exchange_ews_off": StepName.CALENDARS,
+    "exchange_ews_off": StepName.DISCOVERY,
     "no_calendars": StepName.CALENDARS,
     "calendar_off": StepName.CALENDARS,
 }
@@ -158,8 +158,9 @@ def _came_to(step: Step) -> StepName:
 
 def _telling(steps: Sequence[Step], failed: StepName | None) -> Step | None:
     """Give the request that tells about a failure: of several hosts, not all came as far."""
-    as_far = (step for step in reversed(steps) if _came_to(step) is failed)
-    return next(as_far, steps[-1] if steps else None)
+    as_far = [step for step in steps if _came_to(step) is failed]
+    proving = [step for step in as_far if step.operation == _PROVING]
+    return next(reversed(proving or as_far or steps), None)
 
 
 def _reached(steps: Sequence[Step]) -> StepName:
@@ -180,7 +181,8 @@ def _finding(
             spent_ms = spent_ms or last.milliseconds
         return Finding(name, state, last.host, spent_ms)
     asked = _asked(name, steps, is_last=state is StepState.FAILED)
-    host = asked[-1].host if asked else last.host
+    is_other = asked and state is not StepState.FAILED
+    host = asked[-1].host if is_other else last.host
     return Finding(name, state, host, sum(_spoken_ms(step) for step in asked))
 
 

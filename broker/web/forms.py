@@ -280,7 +280,9 @@ class ExchangeForm(ConfirmableForm):
     def needs_more(self, words: Words | None) -> bool:
         """Tell whether the folded fields are of use now: filled in, wrong, or what may help."""
         folded = (self.url, self.username)
-        return any(field.data or field.errors for field in folded) or bool(words and words.unfolds)
+        if words and (words.unfolds or words.field in {field.name for field in folded}):
+            return True
+        return any(field.data or field.errors for field in folded)
 
 
 FORMS: Mapping[str, type[PasswordForm]] = {

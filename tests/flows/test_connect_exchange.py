@@ -211,7 +211,7 @@ CASES = [
     ("login_page", {}, "exchange_not_ews", "discovery", True),
     ("login_redirect", {}, "exchange_sign_in_page", "discovery", True),
     ("login_timeout", {}, "exchange_sign_in_page", "discovery", True),
-    ("forbidden", {}, "exchange_ews_off", "calendars", False),
+    ("forbidden", {}, "exchange_ews_off", "discovery", False),
     ("not_found", {}, "exchange_not_ews", "discovery", True),
     ("server_error", {}, "provider_unavailable", "calendars", False),
     ("truncated_xml", {}, "exchange_not_ews", "discovery", True),
@@ -259,6 +259,17 @@ def test_a_search_that_fails_says_what_helps(
     shown = office.app.test_cli_runner().invoke(args=["diagnosis", code])
     assert re.search(rf"^{step} +failed", shown.output, re.MULTILINE), shown.output
     assert "microsoftonline" not in shown.output
+
+
+def test_the_doctor_tells_of_the_host_that_came_furthest(office: Office) -> None:
+    """The search goes on elsewhere when a server refuses; IT has to know which one that was."""
+    office.refuse("forbidden")
+    office.try_login()
+
+    (code,) = office.rows("SELECT code FROM diagnoses")[0]
+    shown = office.app.test_cli_runner().invoke(args=["diagnosis", code]).output
+    assert re.search(rf"^address +ok +{DOMAIN}", shown, re.MULTILINE), shown
+    assert re.search(rf"^discovery +failed +{MAIL}", shown, re.MULTILINE), shown
 
 
 def test_a_foreign_host_is_shown_before_it_gets_the_password(office: Office) -> None:
