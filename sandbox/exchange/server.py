@@ -6,6 +6,7 @@ import gzip
 import socket
 import ssl
 import struct
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -101,9 +102,8 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Keep lost connections out of the log."""
-        with suppress(*_GONE):
-            raise
-        super().handle_error(request, client_address)
+        if not isinstance(sys.exc_info()[1], _GONE):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -261,6 +261,17 @@ def test_a_search_that_fails_says_what_helps(
     assert "microsoftonline" not in shown.output
 
 
+def test_a_refused_certificate_is_no_fault_of_the_stand_in(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it says on its error output is shown to whoever runs everything here."""
+    office.refuse("certificate", style="expired")
+    office.try_login(url=MAIL)
+    office.remote.close()
+
+    assert "Traceback" not in capsys.readouterr().err
+
+
 def test_the_doctor_tells_of_the_host_that_came_furthest(office: Office) -> None:
     """The search goes on elsewhere when a server refuses; IT has to know which one that was."""
     office.refuse("forbidden")
