@@ -94,7 +94,7 @@ def test_a_row_of_the_chooser_leads_to_its_provider(world: World) -> None:
     assert form_action(page).endswith("/google")
 
 
-@pytest.mark.parametrize("name", ["exchange", "no-such", "google/../x", "", "GOOGLE"])
+@pytest.mark.parametrize("name", ["office365", "no-such", "google/../x", "", "GOOGLE"])
 def test_an_unknown_provider_name_shows_the_chooser(world: World, name: str) -> None:
     page = world.open(world.browser(), provider_name=name)
 
@@ -106,7 +106,7 @@ def test_a_provider_that_is_not_offered_leads_to_the_chooser(world: World) -> No
     browser = world.browser()
     chooser = world.authorize(browser).headers["Location"]
 
-    answer = browser.get(f"{chooser}/exchange")
+    answer = browser.get(f"{chooser}/office365")
 
     assert answer.status_code == 303
     assert answer.headers["Location"] == chooser
