@@ -20,6 +20,7 @@ PER_LOGIN = 3
 PER_ADDRESS = 20
 PER_APPLICATION = 200
 PASSWORD_BYTES = 6
+_LONGEST_SHARED = 3
 _SERVERS_NAMED_BY_PEOPLE = frozenset({"caldav", "exchange"})
 
 
@@ -102,9 +103,17 @@ def digest(runtime: Runtime, *parts: str) -> bytes:
 
 
 def _site(host: str) -> str:
-    """Give the domain that the names of one organisation's servers share; addresses as they are."""
+    """Give the domain that the names of one organisation's servers share; addresses as they are.
+
+    Below a short label (`co.uk`, `com.au`) everybody registers, so one more belongs to it: a
+    success at one company must not end the pause of a name at another.
+    """
     host = host.rstrip(".").lower()
-    return host if as_address(host) is not None else ".".join(host.split(".")[-2:])
+    if as_address(host) is not None:
+        return host
+    labels = host.split(".")
+    is_shared = len(labels) > 2 and len(labels[-2]) <= _LONGEST_SHARED
+    return ".".join(labels[-3:] if is_shared else labels[-2:])
 
 
 def _windows(username: str) -> str:

@@ -174,6 +174,17 @@ def test_another_login_is_free(world: World, server: Server, other: Login) -> No
     assert attempt(world, server.accept, other, client="203.0.113.8") == ""
 
 
+def test_companies_below_a_shared_ending_are_counted_apart(world: World, server: Server) -> None:
+    """Else a success at a server of one's own ends the pause of the same name elsewhere."""
+    victim = Login("https://mail.victim.co.uk/", "ada", "wrong")
+    refuse_until_paused(world, server, login=victim)
+    own = Login("https://mail.attacker.co.uk/", "ada", "right")
+
+    assert attempt(world, server.accept, own) == ""
+
+    assert attempt(world, server.refuse, victim) == "paused_after_refusals"
+
+
 def test_icloud_and_a_typed_server_are_counted_apart(world: World, server: Server) -> None:
     icloud = Login("", "ada@example.com", "x")
     refuse_until_paused(world, server, login=icloud, slug="apple", seen_host="caldav.icloud.com")
