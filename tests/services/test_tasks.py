@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from broker.errors import LeaseLost
-from broker.models import transaction
+from broker.models import Task, reading, transaction
 from broker.services import tasks
 from broker.services.runtime import Runtime
 from broker.services.tasks import Kind, Lease
@@ -50,6 +51,14 @@ class Desk:
         following = self.now + timedelta(**ahead) if ahead else None
         with transaction() as session:
             tasks.finish(session, lease, following)
+
+    @property
+    def due_at(self) -> datetime:
+        """When the only task is due."""
+        found = reading().scalar(select(Task.due_at))
+        reading().rollback()
+        assert found is not None
+        return found
 
     def row(self) -> Any:
         """Read the only task."""
@@ -209,13 +218,12 @@ def test_failures_wait_longer_each_time_up_to_an_hour(desk: Desk) -> None:
     task_id = desk.want()
     waits = []
     for _ in range(14):
-        lease = desk.claim(task_id)
-        before = desk.now
-        tasks.fail(desk.runtime, lease, "provider_unavailable")
-        while tasks.claim(desk.runtime, task_id) is None:
-            desk.world.clock.advance(seconds=1)
-        waits.append(desk.now - before)
-        desk.world.clock.advance(seconds=11)
+        tasks.fail(desk.runtime, desk.claim(task_id), "provider_unavailable")
+        wait = desk.due_at - desk.now
+        desk.world.clock.advance(seconds=wait.total_seconds() - 1)
+        assert tasks.claim(desk.runtime, task_id) is None
+        desk.world.clock.advance(seconds=1)
+        waits.append(wait)
 
     assert timedelta(seconds=3) <= waits[0] <= timedelta(seconds=7)
     assert waits[6] > waits[2] > waits[0]
