@@ -134,7 +134,7 @@ def _shift(master: RemoteEvent, event: RemoteEvent, original: datetime) -> timed
 def _moved(original: datetime, by: timedelta, source: Frame, event: RemoteEvent) -> datetime:
     """Move an original start; skipped and repeated hours are those of where it arrives."""
     try:
-        wall = _wall(original, source) + by
+        wall = _written(original, source) + by
     except OverflowError:
         return LATEST
     if event.all_day:
@@ -142,6 +142,12 @@ def _moved(original: datetime, by: timedelta, source: Frame, event: RemoteEvent)
     if source.all_day and event.start is not None:
         return frame_at(event.start, all_day=False).instant(wall)
     return source.instant(wall)
+
+
+def _written(original: datetime, source: Frame) -> datetime:
+    """Give the wall time that the rules wrote: one that the clock skips has become a later one."""
+    usual = datetime.combine(local_time(original, source.zone), source.wall.time())
+    return usual if source.instant(usual) == original else _wall(original, source)
 
 
 def _wall(at: datetime, source: Frame, event: RemoteEvent | None = None) -> datetime:

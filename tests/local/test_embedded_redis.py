@@ -111,6 +111,7 @@ def test_server_ends_with_its_killed_owner(folder: Path) -> None:
         owner.wait()
 
         eventually(lambda: not is_running(pid))
+        assert not is_running(pid)
 
 
 def test_start_after_both_were_killed(folder: Path) -> None:

@@ -82,6 +82,7 @@ def test_killed_supervisor_takes_its_children_along(tmp_path: Path) -> None:
         supervisor.wait()
 
         eventually(lambda: not is_running(first))
+        assert not is_running(first)
         for pid in (deaf, grandchild):
             os.kill(pid, signal.SIGKILL)
 
