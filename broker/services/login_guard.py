@@ -16,12 +16,12 @@ Only keyed digests are stored.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, case, or_, select, update
+from sqlalchemy import Row, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from broker.domain import Login, PasswordCredential
@@ -39,7 +39,6 @@ from broker.services.login_rules import (
     WINDOW,
     Rule,
     digest,
-    may_release,
     of_server,
     of_stored,
     of_typed,
@@ -74,11 +73,10 @@ def guarding(
         Rule("address", digest(runtime, "address", client_address), PER_ADDRESS),
         Rule("application", digest(runtime, "application", application_id), PER_APPLICATION),
     ]
-    _take_seats(runtime, rules, password=login.password, application_id=application_id)
-    proved = refused = False
+    chances = _take_seats(runtime, rules, password=login.password, application_id=application_id)
+    refused = False
     try:
         yield
-        proved = may_release(login, steps[-1].host if steps else "")
     except (LoginRejected, AuthorizationLost):
         refused = True
         raise
@@ -90,7 +88,7 @@ def guarding(
                 runtime, rules, unseated, password=login.password, application_id=application_id
             )
         else:
-            _give_back(runtime, rules, proved=proved, application_id=application_id)
+            _give_back(rules, chances)
 
 
 def count_background_refusal(runtime: Runtime, connection_id: str) -> None:
@@ -111,16 +109,26 @@ def _take_seats(
     *,
     password: str = "",
     application_id: str | None = None,
-) -> None:
-    """Count one attempt under every rule, or under none."""
-    now = runtime.clock.now()
+) -> set[bytes]:
+    """Count one attempt under every rule, or under none; gives whose one chance it has taken."""
+    now, chances = runtime.clock.now(), set[bytes]()
     with transaction() as session:
         for rule in _in_order(rules):
             if _add(session, rule, now, only_when_free=True):
-                if _release(session, rule, _TABLE.c.paused_until <= now):
-                    _audit_release(session, rule, now, application_id, cause="over")
-            elif not (rule.strict and _take_chance(runtime, session, rule, password, now)):
+                if _release(session, rule, now):
+                    audit.note(
+                        session,
+                        now,
+                        "login_released",
+                        application_id=application_id,
+                        scope=rule.scope,
+                        cause="over",
+                    )
+            elif rule.strict and _take_chance(runtime, session, rule, password, now):
+                chances.add(rule.digest)
+            else:
                 raise _refusal(session, rule, now)
+    return chances
 
 
 def _take_chance(
@@ -136,22 +144,18 @@ def _take_chance(
     return True
 
 
-def _give_back(
-    runtime: Runtime, rules: Sequence[Rule], *, proved: bool, application_id: str | None = None
-) -> None:
-    """Free the seats of a try that was not refused; one that proved the login ends its pause."""
-    now = runtime.clock.now()
+def _give_back(rules: Sequence[Rule], chances: Collection[bytes]) -> None:
+    """Free the seats of a try that was not refused. What it proves forgives nothing.
+
+    Counts are shared by all servers below one name, so that a success at one of them says
+    nothing of the refusals at another: there anybody may have a server of their own.
+    """
+    fewer = case((_TABLE.c.refusals > 0, _TABLE.c.refusals - 1), else_=0)
     with transaction() as session:
         for rule in _in_order(rules):
-            values: dict[str, object] = {
-                "refusals": case((_TABLE.c.refusals > 0, _TABLE.c.refusals - 1), else_=0),
-                "chance_taken": False,
-            }
-            if proved and rule.strict:
-                values |= {"pauses": 0, "refused_passwords": None}
-                if _release(session, rule, _TABLE.c.paused_until.is_not(None)):
-                    _audit_release(session, rule, now, application_id, cause="proved")
-            _set(session, rule, **values)
+            _set(session, rule, refusals=fewer)
+            if rule.digest in chances:
+                _set(session, rule, chance_taken=False)
 
 
 def _note_refusal(
@@ -247,23 +251,10 @@ def _set(session: Session, rule: Rule, **values: object) -> None:
     session.execute(update(_TABLE).where(_TABLE.c.digest == rule.digest).values(**values))
 
 
-def _release(session: Session, rule: Rule, condition: ColumnElement[bool]) -> bool:
-    """End a pause if *condition* holds; tells whether there was one."""
-    end = update(_TABLE).where(_TABLE.c.digest == rule.digest, condition)
-    return bool(changed(session, end.values(paused_until=None)))
-
-
-def _audit_release(
-    session: Session, rule: Rule, now: datetime, application_id: str | None, *, cause: str
-) -> None:
-    audit.note(
-        session,
-        now,
-        "login_released",
-        application_id=application_id,
-        scope=rule.scope,
-        cause=cause,
-    )
+def _release(session: Session, rule: Rule, now: datetime) -> bool:
+    """End a pause that is over; tells whether there was one."""
+    over = (_TABLE.c.digest == rule.digest, _TABLE.c.paused_until <= now)
+    return bool(changed(session, update(_TABLE).where(*over).values(paused_until=None)))
 
 
 def _refusal(session: Session, rule: Rule, now: datetime) -> UserError | TooManyRequests:

@@ -48,6 +48,10 @@ def of_login(runtime: Runtime, slug: str, host: str, username: str) -> Rule:
     """Give the rule of one login, however its server and user name were typed."""
     site = _site(host) if slug in _SERVERS_NAMED_BY_PEOPLE else ""
     name = unicodedata.normalize("NFKC", username).strip().casefold()
+    local, at, domain = name.rpartition("@")
+    if at and site and _site(domain) == site:
+        # Directories know one account by both, so that its refusals add up there.
+        name = local
     return Rule("login", digest(runtime, "login", slug, site, name), PER_LOGIN, strict=True)
 
 
@@ -73,16 +77,6 @@ def of_server(runtime: Runtime, slug: str, login: Login, host: str) -> Rule:
     return of_login(runtime, slug, host, name)
 
 
-def may_release(login: Login, host: str) -> bool:
-    """Tell whether a success at *host* may end the pauses of what was typed.
-
-    The mail domain's own hosts may. At a server of their own anybody can prove any address, and
-    would so go on guessing its password at the real one.
-    """
-    domain = _domain(login.email).lower()
-    return not login.email or host == domain or host.endswith(f".{domain}")
-
-
 def of_stored(runtime: Runtime, slug: str, secret: PasswordCredential) -> list[Rule]:
     """Give the rules of a stored login: those that the form would ask for the same account."""
     host = host_of(secret.url)
@@ -105,8 +99,8 @@ def digest(runtime: Runtime, *parts: str) -> bytes:
 def _site(host: str) -> str:
     """Give the domain that the names of one organisation's servers share; addresses as they are.
 
-    Below a short label (`co.uk`, `com.au`) everybody registers, so one more belongs to it: a
-    success at one company must not end the pause of a name at another.
+    Below a short label (`co.uk`, `com.au`) everybody registers, so one more belongs to it: the
+    guesses at one company must not pause a name at another.
     """
     host = host.rstrip(".").lower()
     if as_address(host) is not None:
