@@ -163,6 +163,22 @@ def is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
+def client_place(text: str) -> str:
+    """Give what a client's requests are counted under: its address, or its IPv6 network.
+
+    Whoever has one IPv6 address has all 2^64 of its network. What is no address stays as it is.
+    """
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return text
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, 64), strict=False))
+
+
 def same_origin(from_url: str, to_url: str) -> bool:
     """Tell whether a redirect stays with the same scheme, host and port."""
     try:

@@ -8,6 +8,7 @@ from flask import Blueprint, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 
+from broker.addresses import client_place
 from broker.errors import AttemptOver, BrokerError, UserError
 from broker.ids import new_secret
 from broker.oauth_server.authorization import AuthorizationError, BadClient
@@ -186,8 +187,8 @@ def browser() -> str:
 
 
 def client() -> str:
-    """Give the address that the request came from, as far as proxies are trusted."""
-    return request.remote_addr or ""
+    """Give where the request came from, as far as proxies are trusted."""
+    return client_place(request.remote_addr or "")
 
 
 def _prove_password(attempt: Attempt, provider: PasswordProvider) -> ResponseReturnValue:

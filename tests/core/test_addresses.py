@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from broker.addresses import AddressPolicy, as_address, is_public
+from broker.addresses import AddressPolicy, as_address, client_place, is_public
 from broker.clock import SystemClock
 from broker.errors import AddressRefused, ProviderUnavailable
 from broker.http import Call, Http
@@ -316,3 +316,19 @@ def test_a_detour_opens_nothing_by_itself() -> None:
 
     with pytest.raises(AddressRefused):
         policy.find("corp.example", 443)
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:aaaa:bbbb:cccc:dddd", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        ("unix:", "unix:"),
+    ],
+)
+def test_a_client_is_its_address_or_its_network(address: str, place: str) -> None:
+    assert client_place(address) == place

@@ -172,6 +172,16 @@ def test_one_addresss_guesses_at_many_mailboxes_are_paused(dav: DavWorld) -> Non
     assert dav.refusals == 20
 
 
+def test_an_ipv6_client_is_its_network(dav: DavWorld) -> None:
+    """C4: whoever has one address of it has them all."""
+    for number in range(25):
+        browser = dav.browser()
+        browser.environ_base["REMOTE_ADDR"] = f"2001:db8:1:2::{number:x}"
+        dav.try_login(browser, username=f"user{number}", password=GUESS)
+
+    assert dav.refusals == 20
+
+
 def test_a_fault_of_the_server_is_no_refusal(dav: DavWorld) -> None:
     real, dav.radicale = dav.radicale, _broken
 
