@@ -64,7 +64,7 @@ def create_app(
     app.url_map.converters["default"] = frame.Name
     # A redirect would cost some clients their body or their Authorization header.
     app.url_map.merge_slashes = False
-    models.install(app)
+    models.install(app, runtime.clock)
     _register(app, runtime)
     if settings.secure:
         app.wsgi_app = frame.always_https(app.wsgi_app)  # type: ignore[method-assign, assignment]
@@ -82,8 +82,10 @@ def _engine_options(settings: Settings) -> dict[str, object]:
     options: dict[str, object] = {"hide_parameters": True, "pool_use_lifo": True}
     if settings.database_url.startswith("sqlite"):
         return options
-    timeouts = {"connect_timeout": 5}
-    return options | {"pool_pre_ping": True, "pool_size": 10, "connect_args": timeouts}
+    # Transactions begin where models/engines says so. No prepared statements: one that a
+    # migration makes invalid would fail until its connection ends, and some poolers lose them.
+    wanted = {"connect_timeout": 5, "autocommit": True, "prepare_threshold": None}
+    return options | {"pool_pre_ping": True, "pool_size": 10, "connect_args": wanted}
 
 
 def _runtime(

@@ -6,16 +6,16 @@ and drop in a later release.
 
 from alembic import context
 
-from broker.models import db
+from broker.models import db, transaction
 
 
 def run() -> None:
     """Run what is missing; on SQLite tables are rebuilt where it cannot alter them."""
-    with db.engine.connect() as connection:
+    with transaction() as session:
+        connection = session.connection()
         context.configure(connection=connection, target_metadata=db.metadata, render_as_batch=True)
         with context.begin_transaction():
             context.run_migrations()
-        connection.commit()
 
 
 run()

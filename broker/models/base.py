@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -16,16 +14,17 @@ from sqlalchemy import (
     DateTime,
     Delete,
     Dialect,
-    Engine,
     MetaData,
     Table,
     Update,
-    event,
 )
 from sqlalchemy.engine import Connection as DbConnection
 from sqlalchemy.orm import DeclarativeBase, Session
-from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.types import TypeDecorator
+
+from broker.clock import Clock
+from broker.models import engines
+from broker.models.engines import Purpose, purpose
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -34,7 +33,6 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
-SQLITE_BUSY_MS = 15_000
 
 
 class Base(DeclarativeBase):
@@ -44,8 +42,6 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
-
-_writing: ContextVar[bool] = ContextVar("writing", default=False)
 
 
 def table_of(model: type[Base]) -> Table:
@@ -81,14 +77,14 @@ def transaction() -> Iterator[Session]:
     write. On SQLite the write lock is taken at once (`BEGIN IMMEDIATE`): a transaction that
     reads first and writes later loses updates there. Does not nest.
     """
-    if _writing.get():
+    if purpose.get() is Purpose.WRITING:
         raise RuntimeError("a transaction inside a transaction")
     session = db.session()
     if session.new or session.dirty or session.deleted:
         raise RuntimeError("changes were made outside a transaction")
     session.rollback()
     _let_go()
-    token = _writing.set(True)
+    token = purpose.set(Purpose.WRITING)
     try:
         session.connection()
         yield session
@@ -97,7 +93,7 @@ def transaction() -> Iterator[Session]:
         session.rollback()
         raise
     finally:
-        _writing.reset(token)
+        purpose.reset(token)
 
 
 def changed(
@@ -112,17 +108,17 @@ def changed(
 
 
 def reading() -> Session:
-    """Give the session for reading; it sees one snapshot until the next transaction."""
+    """Give the session for reading: on SQLite it sees one snapshot until the next transaction."""
     return db.session()
 
 
 def snapshot() -> DbConnection:
     """Give the connection for reads that skip the ORM, at a third of a session's cost.
 
-    All reads of a request or task see one snapshot until the next transaction; inside of a
-    transaction they see what it sees.
+    On SQLite all reads of a request or task see one snapshot until the next transaction; inside
+    of a transaction they see what it sees.
     """
-    if _writing.get():
+    if purpose.get() is Purpose.WRITING:
         return db.session().connection()
     if "snapshot" not in g:
         g.snapshot = db.engine.connect()
@@ -134,36 +130,9 @@ def _let_go(_error: BaseException | None = None) -> None:
         connection.close()
 
 
-def install(app: Flask) -> None:
+def install(app: Flask, clock: Clock) -> None:
     """Connect *app* to its database, and let each request or task return what it holds."""
     db.init_app(app)
     app.teardown_appcontext(_let_go)
     with app.app_context():
-        _prepare_engine(db.engine)
-
-
-def _prepare_engine(engine: Engine) -> None:
-    """Make an engine keep the promises of `transaction`; a no-op on PostgreSQL."""
-    if engine.dialect.name != "sqlite":
-        return
-    event.listen(engine, "connect", _prepare_sqlite)
-    # Not an event: one listener makes every statement look for listeners, at a third of its cost.
-    engine.dialect.do_begin = _begin_sqlite  # type: ignore[assignment,method-assign]
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.isolation_level = None
-    for pragma in (
-        f"busy_timeout = {SQLITE_BUSY_MS}",
-        "journal_mode = WAL",
-        "synchronous = NORMAL",
-        "foreign_keys = ON",
-        "secure_delete = ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: PoolProxiedConnection) -> None:
-    """Take the write lock at once where something will be written; SQLAlchemy wraps errors."""
-    held = cast(sqlite3.Connection, connection.dbapi_connection)
-    held.execute("BEGIN IMMEDIATE" if _writing.get() else "BEGIN")
+        engines.prepare(db.engine, clock)
