@@ -16,7 +16,7 @@ from tests.world import NOW, World
 _BEATS = table_of(Heartbeat)
 _NAMES = select(_BEATS.c.name)
 _CUT = text(
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
 
