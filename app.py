@@ -25,6 +25,7 @@ from broker.oauth_server.server import OAuthServer
 from broker.providers import configured
 from broker.queues import RqQueue, TaskQueue
 from broker.services import disconnect, profiles
+from broker.services.host_authorities import HostAuthorities
 from broker.services.limits import Limits
 from broker.services.runtime import Runtime
 from broker.settings import Settings
@@ -61,6 +62,8 @@ def create_app(
     )
     runtime = _runtime(settings, clock or SystemClock(), http, redis, queue)
     app.extensions["calbroker"] = runtime
+    authorities = HostAuthorities(runtime.vault, runtime.clock, app.app_context)
+    runtime.http.trust.authorities = authorities
     app.url_map.converters["default"] = frame.Name
     # A redirect would cost some clients their body or their Authorization header.
     app.url_map.merge_slashes = False

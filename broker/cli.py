@@ -12,7 +12,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
-from broker import cli_applications, cli_servers, worker
+from broker import cli_applications, cli_authorities, cli_servers, worker
 from broker.cli_applications import Told, command
 from broker.errors import ConfigError, SealBroken
 from broker.ids import new_key
@@ -37,6 +37,7 @@ def register_commands(app: Flask) -> None:
     for ours in (
         *cli_applications.COMMANDS,
         *cli_servers.COMMANDS,
+        *cli_authorities.COMMANDS,
         doctor_command,
         diagnosis,
         sync_status,

@@ -29,7 +29,8 @@ from broker.clock import Clock
 from broker.errors import AddressRefused, ProtocolError, ProviderUnavailable
 from broker.laps import Lap, Laps, measuring
 from broker.transport_failures import name_of
-from broker.wire import Deadline, Trust, Wire, WireAdapter, within
+from broker.trust import Trust
+from broker.wire import Deadline, TlsSocket, Wire, WireAdapter, within
 
 log = logging.getLogger(__name__)
 
@@ -145,15 +146,15 @@ class Http:
         self.policy = policy or AddressPolicy()
         self.trace: list[Step] | None = None
         self._is_alone = False
-        self._trust = Trust(ca_file)
+        self.trust = Trust(ca_file, TlsSocket)
         self._wiring = (proxy_url, mounts)
-        self._plain = Wire(WireAdapter(self._trust, find), *self._wiring)
+        self._plain = Wire(WireAdapter(self.trust, find), *self._wiring)
         self._guarded = self._guarded_wire()
 
     def _guarded_wire(self, **kept: int) -> Wire:
         # Behind an egress proxy it is the proxy that connects: only the URL can be checked.
         finder = find if self._wiring[0] else self.policy.find
-        return Wire(WireAdapter(self._trust, finder, **kept), *self._wiring)
+        return Wire(WireAdapter(self.trust, finder, **kept), *self._wiring)
 
     def traced(self, steps: list[Step]) -> Http:
         """Give a view of this Http whose calls are also written to *steps*."""

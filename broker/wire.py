@@ -14,21 +14,19 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
-from urllib3.util import create_urllib3_context
 
 from broker.clock import Clock
 from broker.laps import Lap, lap
+from broker.trust import Trust
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 20.0
@@ -87,7 +85,7 @@ class _Socket(socket.socket):
         super().sendall(*args, **kwargs)
 
 
-class _TlsSocket(ssl.SSLSocket):
+class TlsSocket(ssl.SSLSocket):
     """The same over TLS, whose greeting is one wait however many bytes it takes."""
 
     def do_handshake(self, block: bool = False) -> None:
@@ -177,26 +175,6 @@ def _in_time(find: Finder, host: str, port: int) -> list[tuple[str, int]]:
     return answer
 
 
-class Trust:
-    """Whom we believe over TLS: the usual authorities, and those in *ca_file*.
-
-    Reading them takes 40 ms, so it is done once and not for each connection.
-    """
-
-    def __init__(self, ca_file: str | None) -> None:
-        self._ca_file = ca_file
-
-    @cached_property
-    def context(self) -> ssl.SSLContext:
-        """The TLS settings of every connection."""
-        context = create_urllib3_context()
-        context.load_verify_locations(cafile=DEFAULT_CA_BUNDLE_PATH)
-        if self._ca_file:
-            context.load_verify_locations(cafile=self._ca_file)
-        context.sslsocket_class = _TlsSocket
-        return context
-
-
 class WireAdapter(HTTPAdapter):
     """A transport of requests over our sockets, to the places that *find* gives.
 
@@ -231,10 +209,14 @@ class WireAdapter(HTTPAdapter):
         }
 
     def build_connection_pool_key_attributes(self, *args: Any, **kwargs: Any) -> Any:
-        """Say what a connection needs: our one TLS context, for https."""
+        """Say what a connection needs: the TLS context of its host, for https.
+
+        It is part of the key, so that no connection outlives the trust that it was made under.
+        """
         place, _ = super().build_connection_pool_key_attributes(*args, **kwargs)
-        secure = place["scheme"] == "https"
-        return place, {"ssl_context": self._trust.context} if secure else {}
+        if place["scheme"] != "https":
+            return place, {}
+        return place, {"ssl_context": self._trust.context_for(place["host"])}
 
     def cert_verify(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing: the context knows the authorities, which requests would read again."""

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 BROKER = ROOT / "broker"
 CORE = frozenset(
-    """settings environment errors domain clock ids crypto http wire retry_after logs pulse
+    """settings environment errors domain clock ids crypto http wire trust retry_after logs pulse
     queues addresses""".split()
 )
 EDGES = frozenset("web jobs cli cli_applications worker local".split())

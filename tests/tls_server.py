@@ -19,24 +19,42 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 
 
 class Authority:
-    """A certificate authority of one test; `file` is what a client trusts."""
+    """A certificate authority of one test; `file` is what a client trusts.
 
-    def __init__(self, folder: Path) -> None:
+    It has a lifetime around the test's real day and the clocks held by hand. *signs* False makes
+    one that may not issue, though it says so. *above* has issued it; without, it is a root.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str = "Test Authority",
+        *,
+        since: datetime = datetime(2020, 1, 1, tzinfo=UTC),
+        until: datetime = datetime(2090, 1, 1, tzinfo=UTC),
+        signs: bool = True,
+        above: Authority | None = None,
+    ) -> None:
         self.folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name("Test Authority")
-        now = datetime.now(UTC)
+        self._name = _name(name)
+        issuer = above or self
         certificate = (
-            _builder(self._name, self._name, self._key, now, now + timedelta(days=2))
+            _builder(self._name, issuer._name, self._key, since, until)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .add_extension(_usage(signs=True), critical=True)
+            .add_extension(_usage(signs=signs), critical=True)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer._key.public_key()),
+                critical=False,
+            )
             .add_extension(
                 x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
             )
-            .sign(self._key, hashes.SHA256())
+            .sign(issuer._key, hashes.SHA256())
         )
-        self.file = folder / "authority.pem"
+        self.file = folder / f"{name}.pem"
         self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        self.der = certificate.public_bytes(serialization.Encoding.DER)
 
     def issue(self, name: str, *, expired: bool = False) -> ssl.SSLContext:
         """Give what a server of this name needs."""
@@ -52,6 +70,7 @@ class Authority:
             .sign(self._key, hashes.SHA256())
         )
         place = self.folder / f"{name}-{expired}.pem"
+        self.leaf = certificate.public_bytes(serialization.Encoding.PEM)
         place.write_bytes(
             key.private_bytes(
                 serialization.Encoding.PEM,
@@ -66,17 +85,17 @@ class Authority:
 
 
 @contextmanager
-def serving(context: ssl.SSLContext | None) -> Iterator[int]:
+def serving(context: ssl.SSLContext | None, answer: bytes = ANSWER) -> Iterator[int]:
     """Answer every request with 200; without a context in plain HTTP. Gives the port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_serve, args=(listener, context), daemon=True)
+        thread = threading.Thread(target=_serve, args=(listener, context, answer), daemon=True)
         thread.start()
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
     thread.join(5)
 
 
-def _serve(listener: socket.socket, context: ssl.SSLContext | None) -> None:
+def _serve(listener: socket.socket, context: ssl.SSLContext | None, answer: bytes) -> None:
     while True:
         try:
             plain, _ = listener.accept()
@@ -87,7 +106,7 @@ def _serve(listener: socket.socket, context: ssl.SSLContext | None) -> None:
             with context.wrap_socket(plain, server_side=True) if context else plain as connection:
                 # Without TLS what comes is a greeting, not a request, and has no end to wait for.
                 _read_request(connection) if context else connection.recv(65536)
-                connection.sendall(ANSWER)
+                connection.sendall(answer)
         except OSError:
             plain.close()
 

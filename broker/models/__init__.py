@@ -6,7 +6,7 @@ from broker.models.audit import AuditEntry, KeyCanary
 from broker.models.base import Base, db, install, reading, snapshot, transaction
 from broker.models.calendar import Calendar, Event, Occurrence
 from broker.models.connection import Connection, Revocation, Subscription
-from broker.models.learned import LearnedServer
+from broker.models.learned import HostAuthority, LearnedServer
 from broker.models.oauth import AccessToken, AuthorizationCode, ConnectAttempt, Grant, RefreshToken
 from broker.models.task import Heartbeat, Task
 from broker.models.trouble import Diagnosis, LoginRefusal
@@ -26,6 +26,7 @@ __all__ = [
     "Event",
     "Grant",
     "Heartbeat",
+    "HostAuthority",
     "KeyCanary",
     "LearnedServer",
     "LoginRefusal",

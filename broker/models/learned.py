@@ -1,4 +1,4 @@
-"""What proved logins taught about the servers of mail domains."""
+"""What is known of companies' servers: what logins taught, and what the operator trusts."""
 
 from __future__ import annotations
 
@@ -32,3 +32,19 @@ class LearnedServer(Base):
     misses: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_success_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+
+
+class HostAuthority(Base):
+    """A certificate authority that is believed for one host, as the operator said.
+
+    *host_digest* and *authority_digest* (host and fingerprint) are keyed digests. *wrapped* holds
+    the host and the certificate, sealed because a host can be a person's name.
+    """
+
+    __tablename__ = "host_authorities"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    host_digest: Mapped[bytes] = mapped_column(index=True)
+    authority_digest: Mapped[bytes] = mapped_column(unique=True)
+    wrapped: Mapped[bytes]
+    added_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from redis.exceptions import RedisError
@@ -10,8 +11,10 @@ from redis.exceptions import RedisError
 from broker.errors import BrokerError
 from broker.http import Call
 from broker.providers.base import OAuthProvider
-from broker.services import health, keys
+from broker.services import health, host_authorities, keys
 from broker.services.runtime import Runtime
+
+AUTHORITY_ENDS_SOON = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Finding:
 
 
 def examine(runtime: Runtime) -> list[Finding]:
-    """Check public address, proxies, providers, keys, database, Redis and processes."""
+    """Check public address, proxies, providers, processes, Redis, database, and what is in it."""
     findings = [_public_url(runtime), _mode(runtime)]
     if findings[0].well:
         findings += _proxies(runtime)
@@ -35,7 +38,7 @@ def examine(runtime: Runtime) -> list[Finding]:
         )
     findings.append(_redis_policy(runtime))
     if all(finding.well for finding in findings if finding.part == "database"):
-        findings.append(_key_use(runtime))
+        findings += [_key_use(runtime), *_authorities(runtime)]
     return findings
 
 
@@ -121,6 +124,23 @@ def _key_use(runtime: Runtime) -> Finding:
     old = sum(count for name, count in used.items() if name != runtime.vault.current)
     text = "all values under the current key" if not old else f"{old} values under older keys"
     return Finding("key ring", True, text + ("" if not old else ": run `flask keys rotate`"))
+
+
+def _authorities(runtime: Runtime) -> list[Finding]:
+    """Tell which hosts' own authorities have run out, or soon will."""
+    found, now = [], runtime.clock.now()
+    for one in host_authorities.listed(runtime):
+        until = one.authority.expires_at
+        well = until - now > AUTHORITY_ENDS_SOON
+        text = f"{one.host} until {until:%Y-%m-%d}"
+        if not well:
+            ends = "ran out on" if until <= now else "runs out on"
+            text = (
+                f"the one of {one.host} {ends} {until:%Y-%m-%d}: get its successor from their IT "
+                f"department and run `flask authority-add {one.host} FILE`"
+            )
+        found.append(Finding("authority", well, text))
+    return found
 
 
 def advice(part: str, state: str) -> str:

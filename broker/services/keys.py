@@ -19,6 +19,7 @@ from broker.models import (
     ConnectAttempt,
     Connection,
     Diagnosis,
+    HostAuthority,
     KeyCanary,
     LearnedServer,
     RefreshToken,
@@ -29,7 +30,7 @@ from broker.models import (
 )
 from broker.models.base import changed, table_of
 from broker.oauth_server.tokens import successor_place
-from broker.services import connections, learned_servers
+from broker.services import connections, host_authorities, learned_servers
 from broker.services.runtime import Runtime
 
 BATCH = 500
@@ -60,6 +61,7 @@ def wrapped_columns() -> list[Wrapped]:
         Wrapped(table_of(ConnectAttempt), "wrapped_flow", lambda i: f"connect_attempts:{i}:flow"),
         Wrapped(table_of(RefreshToken), "wrapped_successor", successor_place),
         Wrapped(table_of(Diagnosis), "wrapped_findings", lambda c: f"diagnoses:{c}:findings"),
+        Wrapped(table_of(HostAuthority), "wrapped", host_authorities.place),
         Wrapped(table_of(LearnedServer), "wrapped", learned_servers.place),
         Wrapped(table_of(KeyCanary), "wrapped", lambda name: f"key_canaries:{name}:wrapped"),
     ]

@@ -1,6 +1,7 @@
 """The sandbox's certificate authority, and certificates of every quality.
 
-The authority is made at the first start and kept; clients trust `sandbox-ca.pem`.
+The authority is made at the first start and kept; clients trust `sandbox-ca.pem`. The company's
+own one is kept beside it, for operators who want to try out how it is trusted for one host.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ DOMAIN = "corp.calbroker.test"
 NAMES = (f"mail.{DOMAIN}", f"autodiscover.{DOMAIN}", DOMAIN, "localhost")
 WRONG_NAMES = ("owa.hoster.test",)
 CA_FILE = "sandbox-ca.pem"
+COMPANY_CA_FILE = "sandbox-company-ca.pem"
 _LASTS = timedelta(days=825)
 _Pair = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
 
@@ -35,7 +37,7 @@ class Credentials:
 
 
 class Authority:
-    """Issues certificates; *file* is what clients trust."""
+    """Issues certificates; *file* is what clients trust, *company_file* what they do not."""
 
     def __init__(self, folder: Path) -> None:
         """Use the authority kept in a folder, or make one there; its key is in a folder below."""
@@ -43,13 +45,9 @@ class Authority:
         self.file = folder / CA_FILE
         self.folder = folder / "sandbox" / "exchange-tls"
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._pair = _load(self.file, self.folder / "ca-key.pem") or self._found()
-
-    def _found(self) -> _Pair:
-        pair = _authority("Calbroker Sandbox CA")
-        _write(self.folder / "ca-key.pem", _private(pair[1]))
-        self.file.write_bytes(pair[0].public_bytes(serialization.Encoding.PEM))
-        return pair
+        self.company_file = folder / COMPANY_CA_FILE
+        self._pair = _kept(self.file, self.folder / "ca-key.pem", "Calbroker Sandbox CA")
+        self._company = _kept(self.company_file, self.folder / "company-key.pem", "CORP-DC01-CA")
 
     def usual(self) -> Credentials:
         """Return what is right in every way."""
@@ -65,7 +63,7 @@ class Authority:
 
     def unknown_authority(self) -> Credentials:
         """Return a certificate that a company's own authority has issued."""
-        return self._issue("unknown-ca", NAMES, _authority("CORP-DC01-CA"))
+        return self._issue("unknown-ca", NAMES, self._company)
 
     def _issue(
         self,
@@ -100,11 +98,21 @@ class Authority:
         return Credentials(context, b"tls-server-end-point:" + hashlib.sha256(der).digest())
 
 
+def _kept(certificate: Path, key: Path, name: str) -> _Pair:
+    """Give the authority that is kept in two files, or found one there."""
+    held = _load(certificate, key)
+    if held is None:
+        held = _authority(name)
+        _write(key, _private(held[1]))
+        certificate.write_bytes(held[0].public_bytes(serialization.Encoding.PEM))
+    return held
+
+
 def _authority(name: str) -> _Pair:
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
     certificate = (
-        _builder(_name(name), _name(name), key, now - timedelta(days=1), now + 4 * _LASTS)
+        _builder(_name(name), _name(name), key, now - _LASTS, now + 4 * _LASTS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(_signs(), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)

@@ -18,7 +18,8 @@ from broker.addresses import AddressPolicy
 from broker.clock import FixedClock, SystemClock
 from broker.errors import ProviderUnavailable
 from broker.http import Call, Http
-from broker.wire import Trust, within
+from broker.trust import Trust
+from broker.wire import within
 from tests.tls_server import Authority, serving
 
 NAME = "slow.test"
