@@ -25,7 +25,6 @@ from broker.errors import (
     ConnectDenied,
     ProviderUnavailable,
     RateLimited,
-    UserError,
 )
 from broker.http import Answer, Http
 from broker.providers._google_api import PROVIDER
@@ -121,8 +120,7 @@ class GoogleGrants:
     def exchange(self, code: str, attempt: AuthorizationAttempt) -> Authorized:
         """Trade a code for tokens and prove whose they are.
 
-        Raises ConnectDenied, UserError when there is no refresh token to go on with, or
-        ProviderError kinds.
+        Raises ConnectDenied or ProviderError kinds.
         """
         answer = self._ask(
             "exchange",
@@ -138,8 +136,6 @@ class GoogleGrants:
         asked = (*_SIGN_IN, *_SCOPES[attempt.mode])
         granted = _granted(tokens.scope, frozenset(asked))
         lacks_scopes = not granted.issuperset(_SCOPES[attempt.mode])
-        if not tokens.refresh_token and not lacks_scopes:
-            raise UserError("no_refresh_token")
         credential = self._credential(tokens, tokens.refresh_token or "", granted)
         return Authorized(credential, account, lacks_scopes)
 

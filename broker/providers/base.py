@@ -112,7 +112,8 @@ class OAuthProvider(Provider, Protocol):
     def exchange(self, code: str, attempt: AuthorizationAttempt) -> Authorized:
         """Trade a code for tokens and verify the id_token.
 
-        A grant without a scope that *attempt*'s mode needs is given too, marked as such.
+        A grant without a scope that *attempt*'s mode needs is given too, marked as such; and one
+        without a refresh token, which is then empty.
         """
         ...
 

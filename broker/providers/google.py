@@ -101,8 +101,8 @@ class Google:
     def exchange(self, code: str, attempt: AuthorizationAttempt) -> Authorized:
         """Trade a code for tokens and verify the id_token.
 
-        A grant without a scope that *attempt*'s mode needs is given too, marked as such. Raises
-        UserError `no_refresh_token` when Google gives nothing to go on with.
+        A grant without a scope that *attempt*'s mode needs is given too, marked as such, and one
+        without a refresh token.
         """
         return self._grants.exchange(code, attempt)
 

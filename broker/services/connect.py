@@ -16,13 +16,12 @@ from sqlalchemy.orm import Session
 from broker.domain import (
     AccessMode,
     AuthorizationAttempt,
-    Authorized,
     Credential,
     Login,
     RemoteAccount,
     RemoteCalendar,
 )
-from broker.errors import AttemptOver, PermissionMissing, ProviderError, UserError
+from broker.errors import AttemptOver, PermissionMissing, UserError
 from broker.ids import new_id, new_profile_id
 from broker.models import (
     Account,
@@ -31,7 +30,6 @@ from broker.models import (
     Grant,
     Profile,
     audit,
-    reading,
     transaction,
 )
 from broker.models.base import changed
@@ -39,6 +37,7 @@ from broker.providers.base import OAuthProvider, PasswordProvider
 from broker.services import attempts, calendar_lists, connections, disconnect, tasks
 from broker.services.attempts import Attempt
 from broker.services.connections import Identity
+from broker.services.grants_given_back import give_back
 from broker.services.runtime import Runtime
 from broker.services.tasks import Kind
 
@@ -72,32 +71,22 @@ def authorization_url(
 def prove_code(
     runtime: Runtime, provider: OAuthProvider, code: str, started: AuthorizationAttempt
 ) -> Proved:
-    """Trade a provider's code and read the calendars once.
+    """Trade a provider's code and read the calendars once; a grant of no use is given back.
 
     Raises UserError and ProviderError kinds.
     """
     authorized = provider.exchange(code, started)
-    if authorized.lacks_scopes:
-        _give_back(runtime, provider, authorized)
-        raise PermissionMissing(provider.slug, "exchange", detail="permission_unticked")
-    calendars = provider.client(authorized.credential).calendars()
-    return Proved(provider.slug, authorized.credential, authorized.account, calendars)
-
-
-def _give_back(runtime: Runtime, provider: OAuthProvider, authorized: Authorized) -> None:
-    """Give back a grant that is of no use, unless the same login is connected already.
-
-    Providers end every grant of a login to us at once. A person who tries again is asked anew
-    anyway; one who does not has nothing left to take away by hand.
-    """
-    digest = runtime.vault.digest("login", provider.slug, authorized.account.subject)
-    known = select(Connection.id).filter_by(provider=provider.slug, login_digest=digest)
-    if reading().scalars(known).first() is not None:
-        return
+    credential, account = authorized.credential, authorized.account
     try:
-        provider.revoke(authorized.credential)
-    except ProviderError as error:
-        log.info("grant not given back", extra={"provider": provider.slug, "reason": error.reason})
+        if authorized.lacks_scopes:
+            raise PermissionMissing(provider.slug, "exchange", detail="permission_unticked")
+        if not credential.refresh_token:
+            raise UserError("no_refresh_token")
+        calendars = provider.client(credential).calendars()
+    except (UserError, PermissionMissing):
+        give_back(runtime, provider.slug, credential, account)
+        raise
+    return Proved(provider.slug, credential, account, calendars)
 
 
 def prove_password(provider: PasswordProvider, login: Login) -> Proved:
@@ -126,14 +115,22 @@ def finish(runtime: Runtime, attempt: Attempt, proved: Proved) -> str | None:
     """
     try:
         uri, wanted = _finish(runtime, attempt, proved)
-    except IntegrityError:
-        # Somebody connected the same login for the first time at this moment: now it is known.
-        uri, wanted = _finish(runtime, attempt, proved)
+    except UserError:
+        give_back(runtime, proved.slug, proved.credential, proved.account)
+        raise
     runtime.queue.announce(wanted)
     return uri
 
 
 def _finish(runtime: Runtime, attempt: Attempt, proved: Proved) -> tuple[str | None, list[str]]:
+    try:
+        return _store(runtime, attempt, proved)
+    except IntegrityError:
+        # Somebody connected the same login for the first time at this moment: now it is known.
+        return _store(runtime, attempt, proved)
+
+
+def _store(runtime: Runtime, attempt: Attempt, proved: Proved) -> tuple[str | None, list[str]]:
     now = runtime.clock.now()
     with transaction() as session:
         digest = runtime.vault.digest("login", proved.slug, proved.account.subject)

@@ -522,6 +522,7 @@ def test_relinking_another_login_is_refused_and_changes_nothing(refused: World) 
     page = refused.relink(profile[0], GRACE)
 
     assert "That was a different account" in page.text
+    assert not [grant for grant in refused.state.world.grants.values() if grant.email == GRACE]
     assert (refused.rows("SELECT * FROM connections"), stored(refused)) == before
 
 

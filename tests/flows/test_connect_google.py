@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -201,13 +202,51 @@ def test_a_grant_without_calendars_is_given_back(world: World, fault: str | None
     world.arrive(browser := world.browser(), world.consent(world.leave(browser)))
 
     assert world.calls("/revoke") == 1
-    assert not [grant for grant in world.state.world.grants.values() if grant.email == ADA]
+    assert not granted_to_us(world, ADA)
 
 
-def test_a_grant_without_calendars_does_not_end_the_connection_of_the_login(world: World) -> None:
+@pytest.mark.parametrize("reason", ["notACalendarUser", "domainPolicy"])
+def test_a_grant_that_opens_no_calendar_is_given_back(world: World, reason: str) -> None:
+    refusal = json.dumps({"error": {"errors": [{"reason": reason}]}}).encode()
+    world.google.app = _only(world, "/calendar/v3/users/me/calendarList", 403, refusal)
+
+    page = world.arrive(browser := world.browser(), world.consent(world.leave(browser)))
+
+    assert page.status_code == 400
+    assert not granted_to_us(world, ADA)
+
+
+def test_a_grant_that_comes_after_saying_no_is_given_back(world: World) -> None:
+    """Consented at Google in one tab, cancelled in another before the way back."""
+    browser, other_tab = world.browser(), world.browser()
+    page = world.open(browser, provider_name="google")
+    back = world.consent(world.press(browser, page).headers["Location"])
+    cookie = browser.get_cookie("calbroker", "127.0.0.1")
+    assert cookie is not None
+    other_tab.set_cookie("calbroker", cookie.value, domain="127.0.0.1")
+
+    def google(environ: dict[str, object], start_response: object) -> object:
+        if environ["PATH_INFO"] == "/calendar/v3/users/me/calendarList":
+            cancel = form_action(page).replace("/google", "/cancel")
+            said_no = other_tab.post(cancel, data={"csrf_token": csrf(page)})
+            assert query_of(said_no.headers["Location"])["error"] == "access_denied"
+        return world.google_app(environ, start_response)
+
+    world.google.app = google
+    late = world.arrive(browser, back)
+
+    assert "already behind you" in late.text
+    assert world.count("connections") == 0
+    assert not granted_to_us(world, ADA)
+
+
+@pytest.mark.parametrize("fault", ["partial_scopes", "no_refresh_token"])
+def test_a_grant_of_no_use_does_not_end_the_connection_of_the_login(
+    world: World, fault: str
+) -> None:
     """Google ends every grant of a person to us at once."""
     tokens = world.connected(ADA)
-    world.faults.set(ADA, "partial_scopes", times=1)
+    world.faults.set(ADA, fault, times=1)
 
     world.arrive(browser := world.browser(), world.consent(world.leave(browser)))
     world.clock.advance(hours=2)
@@ -235,6 +274,7 @@ def test_without_a_refresh_token_the_person_is_asked_once_more(world: World) -> 
     page = world.arrive(browser, world.consent(world.leave(browser)))
 
     assert "Google has to ask you once more" in page.text
+    assert not granted_to_us(world, ADA)
     again = world.press(browser, page)
     back = world.arrive(browser, world.consent(again.headers["Location"]))
     assert "code" in query_of(back.headers["Location"])
@@ -324,6 +364,11 @@ def test_a_sign_in_that_google_refuses_at_once_is_not_about_a_password(world: Wo
     again = world.press(browser, page)
     done = world.arrive(browser, world.consent(again.headers["Location"]))
     assert "code" in query_of(done.headers["Location"])
+
+
+def granted_to_us(world: World, person: str) -> bool:
+    """Tell whether Google lists us among the applications that a person lets in."""
+    return any(grant.email == person for grant in world.state.world.grants.values())
 
 
 def _only(world: World, path: str, status: int, body: bytes) -> object:

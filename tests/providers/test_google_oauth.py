@@ -19,7 +19,6 @@ from broker.errors import (
     ProviderError,
     ProviderUnavailable,
     RateLimited,
-    UserError,
 )
 from broker.http import Http
 from broker.providers._oauth2 import TokenAnswer
@@ -163,13 +162,14 @@ def test_unticked_box_is_told(world: World, ticked: str) -> None:
     assert authorized.account.email == GRACE
 
 
-def test_no_refresh_token_is_told(world: World) -> None:
+def test_a_missing_refresh_token_is_empty(world: World) -> None:
     world.faults.set(GRACE, "no_refresh_token", 1)
 
-    with pytest.raises(UserError) as refused:
-        world.connect()
+    authorized = world.connect()
 
-    assert "no_refresh_token" == refused.value.code
+    assert authorized.credential.refresh_token == ""
+    assert authorized.credential.access_token
+    assert not authorized.lacks_scopes
 
 
 @pytest.mark.parametrize(
