@@ -10,5 +10,5 @@ Layers; imports point down only, and tests/test_layers.py says so:
           |         |
          models                     tables (providers never import models)
           |
-    core: settings environment errors domain clock ids crypto http transport_failures logs queues
+    core: settings errors domain logins clock ids crypto http ...   one module each
 """

@@ -27,7 +27,8 @@ from urllib3.exceptions import HTTPError
 from broker.addresses import AddressPolicy, find, same_origin
 from broker.clock import Clock
 from broker.errors import AddressRefused, ProtocolError, ProviderUnavailable
-from broker.laps import Lap, Laps, measuring
+from broker.laps import Laps, measuring
+from broker.trace import Step
 from broker.transport_failures import name_of
 from broker.trust import Trust
 from broker.wire import Deadline, TlsSocket, Wire, WireAdapter, within
@@ -108,26 +109,6 @@ class Answer:
             return msgspec.json.decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ProtocolError(provider, operation, self.status, detail="not JSON") from error
-
-
-LOOKUP = "lookup"
-"""The operation of a step that asked DNS for more than addresses."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One line of the trace: what was tried where, and how it ended. Carries no secret.
-
-    *outcome* is the status of the answer, or the name of what went wrong. *secure* is False
-    for plain http. *laps* says how many of the *milliseconds* went into the connection.
-    """
-
-    operation: str
-    host: str
-    outcome: str
-    milliseconds: int
-    secure: bool = True
-    laps: Mapping[Lap, int] = field(default_factory=dict)
 
 
 class Http:

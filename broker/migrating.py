@@ -1,6 +1,6 @@
 """`flask db`: Alembic on the app's own database.
 
-Loaded only by the command that needs it: every worker would hold its 12 MB.
+Loaded only by the command that needs it: every process would hold its 8 MB.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from broker import logs
-from broker.domain import OAuthCredential, PasswordCredential
 from broker.errors import ProviderError, SealBroken
+from broker.logins import OAuthCredential, PasswordCredential
 from broker.services import connections
 from tests.flows.test_connect_caldav import DavWorld
 from tests.marked import Collector

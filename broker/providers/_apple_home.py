@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from urllib.parse import urljoin, urlsplit
 
-from broker.domain import PasswordCredential
 from broker.errors import (
     AddressRefused,
     AuthorizationLost,
@@ -20,6 +19,7 @@ from broker.errors import (
     ProviderUnavailable,
 )
 from broker.http import DEADLINE, REDIRECT_STATUSES, Answer
+from broker.logins import PasswordCredential
 from broker.providers._caldav import Dav, Gathering, path_of_url, propfind
 from broker.providers._caldav_search import mail_addresses
 from broker.providers._multistatus import CALDAV, DAV, Resource, UnreadableXml, path_of

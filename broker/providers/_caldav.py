@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
 from broker.clock import Clock
-from broker.domain import PasswordCredential, Window
+from broker.domain import Window
 from broker.errors import (
     AuthorizationLost,
     CalendarGone,
@@ -22,6 +22,7 @@ from broker.errors import (
     RateLimited,
 )
 from broker.http import DEADLINE, Answer, Call, Http
+from broker.logins import PasswordCredential
 from broker.providers._multistatus import (
     Multistatus,
     Resource,

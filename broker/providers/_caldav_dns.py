@@ -10,7 +10,8 @@ from typing import Any, Protocol, TypeVar
 from dns.exception import DNSException
 from dns.resolver import Resolver
 
-from broker.http import LOOKUP, Http, Step
+from broker.http import Http
+from broker.trace import LOOKUP, Step
 from broker.wire import patience_s
 
 PATIENCE_S = 3.0

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 import msgspec
 
 from broker.clock import Clock
-from broker.domain import OAuthCredential
 from broker.errors import (
     AuthorizationLost,
     BrokerError,
@@ -27,6 +26,7 @@ from broker.errors import (
     ScopeMissing,
 )
 from broker.http import Answer, Call, Http
+from broker.logins import OAuthCredential
 from broker.retry_after import retry_after
 
 PROVIDER = "google"

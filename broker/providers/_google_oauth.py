@@ -11,13 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from broker.clock import Clock
-from broker.domain import (
-    AccessMode,
-    AuthorizationAttempt,
-    Authorized,
-    OAuthCredential,
-    RemoteAccount,
-)
+from broker.domain import AccessMode
 from broker.errors import (
     AuthorizationLost,
     BrokerError,
@@ -27,6 +21,7 @@ from broker.errors import (
     RateLimited,
 )
 from broker.http import Answer, Http
+from broker.logins import AuthorizationAttempt, Authorized, OAuthCredential, RemoteAccount
 from broker.providers._google_api import PROVIDER
 from broker.providers._oauth2 import (
     IdTokens,

@@ -20,9 +20,9 @@ from joserfc.jwk import KeySet
 
 from broker.clock import Clock
 from broker.crypto import s256_challenge, same
-from broker.domain import AuthorizationAttempt
 from broker.errors import ProtocolError, ProviderUnavailable
 from broker.http import Answer, Call, Http
+from broker.logins import AuthorizationAttempt
 
 DEADLINE = timedelta(seconds=20)
 ANSWER_CAP_BYTES = 1024 * 1024

@@ -10,7 +10,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from broker.clock import Clock
-from broker.domain import Credential, Login, PasswordCredential, RemoteAccount
 from broker.errors import (
     AuthorizationLost,
     LoginRejected,
@@ -19,6 +18,7 @@ from broker.errors import (
     UserError,
 )
 from broker.http import DEADLINE, Http
+from broker.logins import Credential, Login, PasswordCredential, RemoteAccount
 from broker.providers._apple_home import AppleDav, AppleHome, find_home, with_addresses
 from broker.providers.apple_password import normalise
 from broker.providers.base import Verified

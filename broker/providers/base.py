@@ -14,20 +14,22 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from broker.domain import (
-    AuthorizationAttempt,
-    Authorized,
     Changes,
-    Credential,
     EventDraft,
-    Login,
     Notification,
-    OAuthCredential,
     OpenedSubscription,
-    PasswordCredential,
-    RemoteAccount,
     RemoteCalendar,
     RemoteEvent,
     Window,
+)
+from broker.logins import (
+    AuthorizationAttempt,
+    Authorized,
+    Credential,
+    Login,
+    OAuthCredential,
+    PasswordCredential,
+    RemoteAccount,
 )
 
 

@@ -7,17 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from broker.clock import Clock
-from broker.domain import (
-    Changes,
-    Credential,
-    EventDraft,
-    Login,
-    PasswordCredential,
-    RemoteAccount,
-    RemoteCalendar,
-    RemoteEvent,
-    Window,
-)
+from broker.domain import Changes, EventDraft, RemoteCalendar, RemoteEvent, Window
 from broker.errors import (
     AddressRefused,
     AuthorizationLost,
@@ -28,6 +18,7 @@ from broker.errors import (
     UserError,
 )
 from broker.http import Http
+from broker.logins import Credential, Login, PasswordCredential, RemoteAccount
 from broker.providers import _caldav_writes
 from broker.providers._caldav import Dav, path_of_url, propfind
 from broker.providers._caldav_address import over_https, read_typed

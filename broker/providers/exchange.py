@@ -9,18 +9,10 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from broker.clock import Clock
-from broker.domain import (
-    Changes,
-    Credential,
-    EventDraft,
-    Login,
-    PasswordCredential,
-    RemoteCalendar,
-    RemoteEvent,
-    Window,
-)
+from broker.domain import Changes, EventDraft, RemoteCalendar, RemoteEvent, Window
 from broker.errors import CalendarGone, ProviderUnavailable
 from broker.http import Http
+from broker.logins import Credential, Login, PasswordCredential
 from broker.providers._ews import get_user_availability, writes
 from broker.providers._ews.changes import Reader
 from broker.providers._ews.discovery.records import MailDns, MailRecords

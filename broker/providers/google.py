@@ -14,19 +14,10 @@ from urllib.parse import quote
 import msgspec
 
 from broker.clock import Clock
-from broker.domain import (
-    AuthorizationAttempt,
-    Authorized,
-    Changes,
-    Credential,
-    Notification,
-    OAuthCredential,
-    OpenedSubscription,
-    RemoteCalendar,
-    Window,
-)
+from broker.domain import Changes, Notification, OpenedSubscription, RemoteCalendar, Window
 from broker.errors import CursorExpired, ProtocolError, ProviderError
 from broker.http import Http
+from broker.logins import AuthorizationAttempt, Authorized, Credential, OAuthCredential
 from broker.providers._google_api import PROVIDER, PUSH_NOT_SUPPORTED, GoogleApi, reasons
 from broker.providers._google_events import Page, read_page
 from broker.providers._google_oauth import ISSUERS, GoogleGrants, reason_code

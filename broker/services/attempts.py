@@ -14,9 +14,9 @@ import msgspec
 from sqlalchemy import select, update
 
 from broker.crypto import same
-from broker.domain import AuthorizationAttempt
 from broker.errors import AttemptOver, NotFound
 from broker.ids import new_id, new_pkce_verifier, new_secret
+from broker.logins import AuthorizationAttempt
 from broker.models import Account, Application, ConnectAttempt, Connection, Profile, reading
 from broker.models.base import changed, table_of, transaction
 from broker.oauth_server.authorization import AuthorizationRequest

@@ -13,16 +13,10 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from broker.domain import (
-    AccessMode,
-    AuthorizationAttempt,
-    Credential,
-    Login,
-    RemoteAccount,
-    RemoteCalendar,
-)
+from broker.domain import AccessMode, RemoteCalendar
 from broker.errors import AttemptOver, PermissionMissing, UserError
 from broker.ids import new_id, new_profile_id
+from broker.logins import AuthorizationAttempt, Credential, Login, RemoteAccount
 from broker.models import (
     Account,
     ConnectAttempt,

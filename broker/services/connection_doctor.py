@@ -15,10 +15,9 @@ from typing import cast
 import msgspec
 from sqlalchemy import select
 
-from broker.domain import Login
 from broker.errors import BrokerError
-from broker.http import Step
 from broker.ids import new_support_code
+from broker.logins import Login
 from broker.models import Diagnosis as Row
 from broker.models import reading, transaction
 from broker.providers import REGISTRY
@@ -27,6 +26,7 @@ from broker.services import connect, findings, learned_servers, login_guard, log
 from broker.services.connect_reasons import reason_of
 from broker.services.findings import Finding, StepName, StepState
 from broker.services.runtime import Runtime
+from broker.trace import Step
 
 __all__ = ["Diagnosis", "Finding", "StepName", "StepState", "find", "prove"]
 

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from broker.crypto import DataKey, Vault
-from broker.domain import Credential, OAuthCredential, PasswordCredential
+from broker.logins import Credential, OAuthCredential, PasswordCredential
 from broker.models import Calendar, Connection, reading
 from broker.models.base import table_of
 from broker.models.upserts import is_postgresql

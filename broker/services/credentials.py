@@ -13,8 +13,8 @@ from typing import TypeVar, cast
 
 from sqlalchemy import bindparam, or_, select, update
 
-from broker.domain import Credential, OAuthCredential
 from broker.errors import AuthorizationLost, ProviderUnavailable, RefreshPending, ScopeMissing
+from broker.logins import Credential, OAuthCredential
 from broker.models import Connection, db, reading, transaction
 from broker.models.base import changed, table_of
 from broker.providers.base import CalendarClient, OAuthProvider

@@ -9,9 +9,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from broker.clock import Clock
-from broker.domain import OAuthCredential
 from broker.errors import AuthorizationLost, NotFound, ScopeMissing
 from broker.ids import new_id
+from broker.logins import OAuthCredential
 from broker.models import (
     Account,
     Connection,

@@ -19,8 +19,8 @@ from broker.errors import (
     TooManyRequests,
     UserError,
 )
-from broker.http import LOOKUP, Step
 from broker.laps import Lap
+from broker.trace import LOOKUP, Step
 
 
 class StepName(StrEnum):

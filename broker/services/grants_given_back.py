@@ -6,8 +6,8 @@ import logging
 
 from sqlalchemy import select
 
-from broker.domain import Credential, OAuthCredential, RemoteAccount
 from broker.errors import ProviderError
+from broker.logins import Credential, OAuthCredential, RemoteAccount
 from broker.models import Connection, reading
 from broker.providers.base import OAuthProvider
 from broker.services.runtime import Runtime

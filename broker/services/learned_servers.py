@@ -21,9 +21,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from broker.domain import KnownServer, Login, PasswordCredential
 from broker.errors import InvalidFields, NotFound
 from broker.ids import new_id
+from broker.logins import KnownServer, Login, PasswordCredential
 from broker.models import LearnedServer as Row
 from broker.models import audit, reading, transaction
 from broker.services.connect import Proved

@@ -24,9 +24,8 @@ from typing import Any
 from sqlalchemy import Row, case, or_, select, update
 from sqlalchemy.orm import Session
 
-from broker.domain import Login, PasswordCredential
 from broker.errors import AuthorizationLost, LoginRejected, TooManyRequests, UserError
-from broker.http import Step
+from broker.logins import Login, PasswordCredential
 from broker.models import Connection, LoginRefusal, audit, reading, transaction
 from broker.models.base import changed, table_of
 from broker.models.upserts import insert_into
@@ -45,6 +44,7 @@ from broker.services.login_rules import (
     password_digest,
 )
 from broker.services.runtime import Runtime
+from broker.trace import Step
 
 log = logging.getLogger(__name__)
 

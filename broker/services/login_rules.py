@@ -9,7 +9,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from broker.addresses import as_address
-from broker.domain import Login, PasswordCredential
+from broker.logins import Login, PasswordCredential
 from broker.services.runtime import Runtime
 
 WINDOW = timedelta(minutes=15)

@@ -10,7 +10,7 @@ import logging
 
 from sqlalchemy import update
 
-from broker.domain import PasswordCredential
+from broker.logins import PasswordCredential
 from broker.models import Connection, reading, transaction
 from broker.models.base import table_of
 from broker.providers.base import CalendarClient, MovingClient

@@ -188,14 +188,13 @@ def _record(
         "held_back_at": None,
         "quiet_passes": quiet,
         "reason": copies.SERIES_WAITING if copy.is_behind else reason,
+        "skipped": unreadable,
     }
     if page.cursor is not None and page.cursor != subject.cursor:
         place = f"calendars:{subject.calendar_id}:cursor"
         values["sealed_cursor"] = subject.key.seal_text(page.cursor, place)
     if page.tzid:
         values["tzid"] = page.tzid
-    if unreadable != subject.skipped:
-        values["skipped"] = unreadable
     if subject.cursor is None:
         values |= {"full_read_at": at, "rolled_to": copy.window.end}
     with transaction() as session:

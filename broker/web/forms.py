@@ -20,7 +20,7 @@ from wtforms.validators import (
     ValidationError,
 )
 
-from broker.domain import Login
+from broker.logins import Login
 from broker.web.phrases import Words
 from broker.web.translations import N_
 

@@ -221,7 +221,6 @@ def _form_page(
     return page(
         template,
         status=400 if trouble and request.method == "POST" else 200,
-        again=known_code(code) if code else "",
         title=f"{trouble} · {heading}" if trouble else heading,
         app=app,
         legal=legal,
@@ -251,7 +250,8 @@ def _mistakes(form: FlaskForm, code: str | None) -> tuple[str, dict[str, Any]]:
     if words and words.beside:
         errors[words.field] = words.beside
     first = next(iter(errors), words.field if words else "")
-    return trouble, {"words": words, "errors": errors, "first": first}
+    again = known_code(code) if code else ""
+    return trouble, {"words": words, "errors": errors, "first": first, "again": again}
 
 
 def _trouble(words: Words | None, errors: Mapping[str, str]) -> str:

@@ -20,7 +20,8 @@ from urllib3 import HTTPResponse
 from broker.addresses import same_origin
 from broker.clock import FixedClock, SystemClock
 from broker.errors import AddressRefused, ProtocolError, ProviderUnavailable
-from broker.http import Answer, Call, Http, Step
+from broker.http import Answer, Call, Http
+from broker.trace import Step
 from tests.wsgi_adapter import WsgiAdapter
 
 SECRET = "hunter2-secret"

@@ -12,8 +12,9 @@ import pytest
 from broker.addresses import AddressPolicy
 from broker.clock import SystemClock
 from broker.errors import ProviderUnavailable
-from broker.http import Call, Http, Step
+from broker.http import Call, Http
 from broker.laps import Lap
+from broker.trace import Step
 from tests.tls_server import Authority, serving
 
 NAME = "dav.test"

@@ -7,8 +7,8 @@ from threading import Barrier, Lock
 
 import pytest
 
-from broker.domain import Login
 from broker.errors import BrokerError, LoginRejected
+from broker.logins import Login
 from broker.models import db
 from broker.services import login_guard
 from broker.services.login_rules import PER_ADDRESS, PER_LOGIN

@@ -7,7 +7,7 @@ from threading import Barrier
 
 import pytest
 
-from broker.domain import KnownServer, Login, PasswordCredential, RemoteAccount
+from broker.logins import KnownServer, Login, PasswordCredential, RemoteAccount
 from broker.models import db
 from broker.services import learned_servers
 from broker.services.connect import Proved

@@ -10,15 +10,7 @@ from typing import Any, Protocol
 import pytest
 
 from broker.clock import FixedClock
-from broker.domain import (
-    Changes,
-    Credential,
-    OAuthCredential,
-    RemoteEvent,
-    Window,
-    midnight_utc,
-    window_at,
-)
+from broker.domain import Changes, RemoteEvent, Window, midnight_utc, window_at
 from broker.errors import (
     AuthorizationLost,
     CalendarGone,
@@ -28,6 +20,7 @@ from broker.errors import (
     ProviderUnavailable,
     RateLimited,
 )
+from broker.logins import Credential, OAuthCredential
 from broker.providers.base import CalendarClient, Provider
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)

@@ -11,10 +11,11 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from broker.clock import FixedClock
-from broker.domain import Login, PasswordCredential, RemoteAccount
-from broker.http import Http, Step
+from broker.http import Http
+from broker.logins import Login, PasswordCredential, RemoteAccount
 from broker.providers._caldav_dns import Srv
 from broker.providers._ews.joining import Joining
+from broker.trace import Step
 from tests.providers.ews_samples import answer, message
 from tests.wsgi_adapter import WsgiAdapter
 

@@ -11,8 +11,8 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from broker.clock import FixedClock
-from broker.domain import PasswordCredential
 from broker.http import Http
+from broker.logins import PasswordCredential
 from broker.providers.exchange import Exchange, ExchangeClient
 from tests.providers.ews_samples import answer, item, message, synced
 from tests.wsgi_adapter import WsgiAdapter

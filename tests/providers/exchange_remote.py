@@ -7,8 +7,8 @@ from pathlib import Path
 
 from broker.addresses import AddressPolicy
 from broker.clock import Clock
-from broker.domain import PasswordCredential
 from broker.http import Http
+from broker.logins import PasswordCredential
 from sandbox import exchange
 from sandbox.exchange import ids
 from sandbox.exchange.model import Change, Folder

@@ -9,7 +9,7 @@ import requests
 from werkzeug.wrappers import Response
 
 from broker.clock import FixedClock
-from broker.domain import Login, Participation, PasswordCredential, Window, window_at
+from broker.domain import Participation, Window, window_at
 from broker.errors import (
     AddressRefused,
     AuthorizationLost,
@@ -21,12 +21,13 @@ from broker.errors import (
     RateLimited,
     UserError,
 )
-from broker.http import Step
+from broker.logins import Login, PasswordCredential
 from broker.providers.apple import Apple
 from broker.providers.base import PasswordProvider
 from broker.providers.caldav import CalDavClient
 from broker.services.connect import prove_password
 from broker.settings import AppleSettings
+from broker.trace import Step
 from sandbox.radicale_events import event, wrap
 from tests import faults
 from tests.providers.contract import HOUR, NOW, TUESDAY, ProviderContract, events_of, read

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from broker.addresses import AddressPolicy
 from broker.clock import FixedClock, SystemClock
-from broker.domain import Login, PasswordCredential, Window, window_at
+from broker.domain import Window, window_at
 from broker.errors import (
     AddressRefused,
     AuthorizationLost,
@@ -24,6 +24,7 @@ from broker.errors import (
     UserError,
 )
 from broker.http import Http
+from broker.logins import Login, PasswordCredential
 from broker.providers._multistatus import UnreadableXml, parse, path_of, read_multistatus
 from broker.providers.base import CalendarClient, PasswordProvider
 from broker.providers.caldav import CalDav, CalDavClient

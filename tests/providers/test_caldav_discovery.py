@@ -17,7 +17,6 @@ from werkzeug.wrappers import Response
 
 from broker.addresses import AddressPolicy
 from broker.clock import FixedClock
-from broker.domain import Login
 from broker.errors import (
     AddressRefused,
     HostUnconfirmed,
@@ -25,11 +24,13 @@ from broker.errors import (
     ProviderUnavailable,
     UserError,
 )
-from broker.http import LOOKUP, Http, Step
+from broker.http import Http
+from broker.logins import Login
 from broker.providers._caldav_address import read_typed
 from broker.providers._caldav_dns import Dns, Srv, offers_plain, secure_addresses
 from broker.providers.caldav import CalDav
 from broker.providers.caldav_services import KNOWN, OTHER_WAYS, known_service, other_way
+from broker.trace import LOOKUP, Step
 from broker.wire import within
 from sandbox.radicale import PASSWORD, USER
 from tests import faults

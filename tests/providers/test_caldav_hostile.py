@@ -13,9 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from broker.clock import FixedClock
-from broker.domain import Login, PasswordCredential, window_at
+from broker.domain import window_at
 from broker.errors import BrokerError, ProtocolError, ProviderError
 from broker.http import Http
+from broker.logins import Login, PasswordCredential
 from broker.providers._multistatus import UnreadableXml, path_of
 from broker.providers.apple import Apple
 from broker.providers.caldav import CalDav, CalDavClient

@@ -10,8 +10,9 @@ import pytest
 from werkzeug.wrappers import Response
 
 from broker.clock import FixedClock
-from broker.domain import Login, Window, window_at
+from broker.domain import Window, window_at
 from broker.errors import CalendarGone, CursorExpired, ProviderUnavailable
+from broker.logins import Login
 from broker.providers._ical import Source, read_object
 from broker.providers.apple import Apple
 from broker.providers.base import CalendarClient

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.clock import FixedClock
-from broker.domain import Busy, EventDraft, Login, PasswordCredential, RemoteEvent, window_at
+from broker.domain import Busy, EventDraft, RemoteEvent, window_at
 from broker.errors import (
     AuthorizationLost,
     BrokerError,
@@ -25,6 +25,7 @@ from broker.errors import (
     UserError,
 )
 from broker.http import Http
+from broker.logins import Login, PasswordCredential
 from broker.providers._ical import Source, read_object
 from broker.providers._ical_write import edited_object, folded, new_object
 from broker.providers.apple import Apple

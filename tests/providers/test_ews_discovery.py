@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from werkzeug.wrappers import Response
 
-from broker.domain import KnownServer
 from broker.errors import (
     AddressRefused,
     HostUnconfirmed,
@@ -14,6 +13,7 @@ from broker.errors import (
     RateLimited,
     UserError,
 )
+from broker.logins import KnownServer
 from broker.providers._caldav_dns import Srv
 from broker.providers._ews.discovery.places import endpoint, login_name, read_address
 from tests.providers.ews_internet import (

@@ -9,7 +9,6 @@ import pytest
 from werkzeug.wrappers import Response
 
 from broker.clock import FixedClock
-from broker.domain import PasswordCredential
 from broker.errors import (
     AuthorizationLost,
     BrokerError,
@@ -24,6 +23,7 @@ from broker.errors import (
     UserError,
 )
 from broker.http import Http
+from broker.logins import PasswordCredential
 from broker.providers._ews.faults import MEANINGS, Meaning
 from broker.providers._ews.folders import GetFolder, Place
 from broker.providers._ews.session import Session, Version, read_dialect

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from broker.clock import FixedClock
-from broker.domain import Busy, Login, PasswordCredential, Window, window_at
+from broker.domain import Busy, Window, window_at
 from broker.errors import LoginRejected, ProviderUnavailable, RateLimited, UserError
+from broker.logins import Login, PasswordCredential
 from broker.providers.exchange import Exchange
 from sandbox.exchange.seed import ADA, ALAN, GRACE, PASSWORD
 from tests.providers.contract import HOUR, NOW, TUESDAY, ProviderContract

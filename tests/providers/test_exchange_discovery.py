@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from broker.clock import FixedClock
-from broker.domain import Login
 from broker.errors import HostUnconfirmed, LoginRejected, ProviderUnavailable, UserError
 from broker.http import Http
+from broker.logins import Login
 from broker.providers._caldav_dns import Srv
 from broker.providers.base import Verified
 from broker.providers.exchange import Exchange

@@ -14,14 +14,9 @@ from joserfc.jwk import RSAKey
 from werkzeug.wrappers import Response
 
 from broker.clock import FixedClock
-from broker.domain import (
-    AccessMode,
-    AuthorizationAttempt,
-    Authorized,
-    OAuthCredential,
-    PasswordCredential,
-)
+from broker.domain import AccessMode
 from broker.http import Http
+from broker.logins import AuthorizationAttempt, Authorized, OAuthCredential, PasswordCredential
 from broker.providers.base import OAuthProvider, PasswordProvider, PushProvider
 from broker.providers.google import Google, GoogleClient
 from broker.settings import GoogleSettings

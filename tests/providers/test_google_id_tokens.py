@@ -13,9 +13,9 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
 from broker.clock import FixedClock
-from broker.domain import Authorized
 from broker.errors import ProtocolError, ProviderUnavailable
 from broker.http import Http
+from broker.logins import Authorized
 from broker.providers.google import Google
 from tests.providers.test_google import HOST, NOW, SETTINGS, attempt_for
 from tests.wsgi_adapter import WsgiAdapter

@@ -12,7 +12,7 @@ from flask import Flask, Response, request
 
 from broker.clock import FixedClock
 from broker.crypto import s256_challenge
-from broker.domain import AccessMode, OAuthCredential
+from broker.domain import AccessMode
 from broker.errors import (
     ConfigurationRefused,
     ConnectDenied,
@@ -21,6 +21,7 @@ from broker.errors import (
     RateLimited,
 )
 from broker.http import Http
+from broker.logins import OAuthCredential
 from broker.providers._oauth2 import TokenAnswer
 from broker.providers.google import Google
 from tests.providers.test_google import (

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from broker.domain import OAuthCredential
 from broker.errors import (
     AuthorizationLost,
     ConfigurationRefused,
@@ -15,6 +14,7 @@ from broker.errors import (
     ProviderUnavailable,
     RateLimited,
 )
+from broker.logins import OAuthCredential
 from tests.providers.test_google import GRACE, NOW, SETTINGS, World
 from tests.providers.test_google_oauth import AUTH, Canned
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask import Response, request
 
-from broker.domain import OAuthCredential, window_at
+from broker.domain import window_at
 from broker.errors import (
     AuthorizationLost,
     BrokerError,
@@ -26,6 +26,7 @@ from broker.errors import (
     ScopeMissing,
 )
 from broker.http import Answer
+from broker.logins import OAuthCredential
 from broker.providers._google_api import refusal
 from broker.providers.google import GoogleClient
 from tests.providers.test_google import NOW

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from broker.addresses import AddressPolicy
-from broker.domain import Login
 from broker.errors import BrokerError
 from broker.http import Http
+from broker.logins import Login
 from broker.services import connection_doctor, keys
 from broker.services.connect import Proved
 from broker.services.connection_doctor import Diagnosis, StepName, StepState

@@ -18,10 +18,10 @@ from broker.errors import (
     TooManyRequests,
     UserError,
 )
-from broker.http import LOOKUP, Step
 from broker.laps import Lap
 from broker.services.connect_reasons import reason_of
 from broker.services.findings import Finding, StepName, StepState, derive
+from broker.trace import LOOKUP, Step
 
 HOST = "dav.example.com"
 FOUND = Step("discover", HOST, "207", 40)

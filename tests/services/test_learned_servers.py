@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from broker.domain import Login
 from broker.errors import BrokerError, UserError
+from broker.logins import Login
 from broker.providers import REGISTRY
 from broker.providers.exchange import Exchange
 from broker.services import connection_doctor, keys, learned_servers

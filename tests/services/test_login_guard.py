@@ -13,14 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from broker.domain import Login
 from broker.errors import BrokerError, LoginRejected, ProviderUnavailable, UserError
-from broker.http import Step
 from broker.ids import new_key
+from broker.logins import Login
 from broker.models import db, transaction
 from broker.services import housekeeping, login_guard, login_rules, tasks
 from broker.services.login_rules import LONGEST_PAUSE, PER_LOGIN, WINDOW
 from broker.services.tasks import Kind
+from broker.trace import Step
 from tests.world import World
 
 ADA = Login("https://dav.example.com/", "ada@example.com", "wrong")

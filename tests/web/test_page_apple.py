@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from broker.domain import Login
+from broker.logins import Login
 from broker.web.forms import FORMS, AppleForm
 from broker.web.phrases import phrases_for
 from tests.browser.showcase import PASSWORD, apple_typed, make_app

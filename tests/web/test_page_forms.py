@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from broker.domain import Login
+from broker.logins import Login
 from broker.web import pages
 from broker.web.forms import CalDavForm, ConnectForm
 from broker.web.pages import Legal

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from broker.clock import Clock
-from broker.domain import KnownServer, Login, PasswordCredential, RemoteAccount
 from broker.errors import (
     AuthorizationLost,
     BrokerError,
@@ -24,6 +23,7 @@ from broker.errors import (
     UserError,
 )
 from broker.http import Http
+from broker.logins import KnownServer, Login, PasswordCredential, RemoteAccount
 from broker.providers._ews.discovery.names import Names
 from broker.providers._ews.discovery.places import (
     MailAddress,

@@ -9,9 +9,9 @@ from typing import Protocol, TypeVar
 from lxml import etree
 
 from broker.clock import Clock
-from broker.domain import PasswordCredential
 from broker.errors import ProtocolError, ProviderUnavailable
 from broker.http import DEADLINE, Answer, Call, Http
+from broker.logins import PasswordCredential
 from broker.providers._ews.faults import (
     NOT_EWS,
     PROVIDER,

@@ -1,0 +1,30 @@
+"""The trace of a login: which steps were taken where, and how each ended.
+
+The connection doctor tells from it what a person is to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from broker.laps import Lap
+
+LOOKUP = "lookup"
+"""The operation of a step that asked DNS for more than addresses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the trace: what was tried where, and how it ended. Carries no secret.
+
+    *outcome* is the status of the answer, or the name of what went wrong. *secure* is False
+    for plain http. *laps* says how many of the *milliseconds* went into the connection.
+    """
+
+    operation: str
+    host: str
+    outcome: str
+    milliseconds: int
+    secure: bool = True
+    laps: Mapping[Lap, int] = field(default_factory=dict)
