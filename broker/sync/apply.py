@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
 
 import msgspec
 from sqlalchemy.orm import Session
@@ -31,7 +30,7 @@ from broker.sync.plan import (
     plan_occurrences,
     plan_page,
 )
-from broker.sync.rows import Rows
+from broker.sync.rows import EventRow, Rows
 from broker.sync.steps import ROWS_PER_STEP, Step
 
 REMOVED_KEPT = timedelta(days=60)
@@ -111,7 +110,8 @@ class Copy:
             check_removal(len(plan.deletes), held, asked_before=self.asked_before)
         if page.complete:
             left = {key for key, row in known.items() if {key, row.series_key} & skipped}
-            yield from Step(seen=list(plan.unchanged | left)).cut()
+            if seen := list(plan.unchanged | left):
+                yield from Step(seen=seen).cut()
         yield from self._steps(rows, _families(known, plan), generation)
 
     def sweep_steps(self, session: Session, generation: int) -> Iterator[Step]:
@@ -254,20 +254,19 @@ class Copy:
             return Keyed(key, None, event)
         return Keyed(key, event_key(self.vault, self.calendar_id, event.series_id), event)
 
-    def _row(self, item: Keyed, generation: int) -> dict[str, Any]:
+    def _row(self, item: Keyed, generation: int) -> EventRow:
         event = item.event
         place = event_place(self.calendar_id, item.key)
-        return {
-            "calendar_id": self.calendar_id,
-            "key": item.key,
-            "series_key": item.series_key,
-            "etag": event.etag,
-            "generation": generation,
-            "recurring": bool(event.recurrence),
-            "cancelled": event.cancelled,
-            "sealed": self.key.seal(_encoder.encode(event), place),
-            "expanded_to": None,
-        }
+        return EventRow(
+            key=item.key,
+            series_key=item.series_key,
+            etag=event.etag,
+            generation=generation,
+            recurring=bool(event.recurrence),
+            cancelled=event.cancelled,
+            sealed=self.key.seal(_encoder.encode(event), place),
+            expanded_to=None,
+        )
 
 
 def _families(known: Mapping[bytes, Known], plan: Plan) -> dict[bytes, _Family]:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from broker.sync.plan import OccurrencePlan, Written
+from broker.sync.rows import EventRow
 
 ROWS_PER_STEP = 2_000
 
@@ -26,7 +27,7 @@ class Step:
 
     writes: list[Written] = field(default_factory=list)
     removed: list[tuple[bytes, int]] = field(default_factory=list)
-    events: list[dict[str, Any]] = field(default_factory=list)
+    events: list[EventRow] = field(default_factory=list)
     deletes: list[bytes] = field(default_factory=list)
     seen: list[bytes] = field(default_factory=list)
     expanded: list[bytes] = field(default_factory=list)
