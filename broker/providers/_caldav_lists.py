@@ -7,7 +7,8 @@ import hashlib
 from broker.providers._multistatus import DAV, Resource, same_path
 
 _GONE = frozenset({404, 410})
-_PRESENT = frozenset({None, 200})
+_WELL = frozenset({None, 200})
+_MORE = 507
 
 
 class Listing:
@@ -20,9 +21,14 @@ class Listing:
         self.cut = False
 
     def take(self, item: Resource) -> None:
-        """Note an object. A failure of the server's cuts the list short."""
-        self.cut = self.cut or (item.status is not None and item.status >= 500)
-        if item.status not in _PRESENT or same_path(item.href, self._calendar):
+        """Note an object; one that the server will not show just now is there all the same.
+
+        What it says against the calendar itself means that the list is not whole.
+        """
+        if same_path(item.href, self._calendar):
+            self.cut = self.cut or item.status not in _WELL
+            return
+        if item.status in _GONE:
             return
         if item.href not in self._paths:
             self._paths[item.href] = None
@@ -57,12 +63,13 @@ class Members:
     def take(self, item: Resource) -> None:
         """Note a member as changed or removed, or that there is more to ask for."""
         if same_path(item.href, self._calendar):
-            self.cut = self.cut or item.status == 507
+            self.cut = self.cut or item.status == _MORE
         elif item.href.endswith("/"):
             return
         elif item.status in _GONE:
             self._deleted.add(item.href)
-        elif item.status in _PRESENT:
+        else:
+            # Also what is not shown just now: it is asked for until it is.
             self._changed[item.href] = None
 
     @property

@@ -27,6 +27,7 @@ from broker.providers._caldav_changes import Reader
 from broker.providers._caldav_discovery import discover
 from broker.providers._caldav_dns import Dns, Records, TracedRecords
 from broker.providers._caldav_search import Home
+from broker.providers._multistatus import Resource, same_path
 from broker.providers.base import Verified
 from broker.wire import within
 
@@ -121,6 +122,8 @@ class CalDavClient:
             raise ProviderUnavailable(
                 self.dav.provider, "calendars", error.status, detail="home not found"
             ) from error
+        if any(_is_failure(item, path) for item in answer.resources):
+            raise ProviderUnavailable(self.dav.provider, "calendars", 207, detail="list cut short")
         return read_calendars(answer)
 
     def changes(self, calendar_id: str, cursor: str | None, window: Window) -> Iterator[Changes]:
@@ -137,3 +140,10 @@ class CalDavClient:
     def delete(self, calendar_id: str, remote_id: str, *, etag: str | None) -> None:
         """Delete an event that still has *etag*. See `EventWriter`."""
         _caldav_writes.delete(self.dav, remote_id, etag)
+
+
+def _is_failure(item: Resource, home: str) -> bool:
+    """Tell whether a listing says of a calendar, or of itself, that it could not be read."""
+    if item.status is None or item.status < 400:
+        return False
+    return item.status >= 500 or same_path(item.href, home)

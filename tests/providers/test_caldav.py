@@ -545,6 +545,21 @@ class TestCalendars:
         with pytest.raises(ProviderUnavailable):
             client.calendars()
 
+    @pytest.mark.parametrize(
+        ("place", "status"), [("/ada/", 403), ("/ada/", 500), ("/ada/x/", 503)]
+    )
+    def test_listing_that_failed_in_part_is_no_listing(
+        self, client: CalDavClient, remote: RadicaleRemote, place: str, status: int
+    ) -> None:
+        """A calendar that is not shown for a moment would be taken for a deleted one."""
+        refused = f"<response><href>{place}</href><status>HTTP/1.1 {status} No</status></response>"
+        remote.faulty.add(
+            faults.replaced((b"</multistatus>", refused.encode() + b"</multistatus>"))
+        )
+
+        with pytest.raises(ProviderUnavailable):
+            client.calendars()
+
 
 def listing(properties: str) -> bytes:
     """Make a home's answer with one calendar, as a server with default namespaces does."""

@@ -56,6 +56,13 @@ def connect(remote: ICloudRemote) -> CalDavClient:
     return apple.client(apple.verify(Login("", PERSON, PASSWORD))[0])
 
 
+def _refused(href: str, status: int) -> bytes:
+    return (
+        f'<multistatus xmlns="DAV:"><response><href>{href}</href>'
+        f"<status>HTTP/1.1 {status} No</status></response></multistatus>"
+    ).encode()
+
+
 def reports(remote: ICloudRemote, name: str) -> int:
     """Count the REPORTs of one kind."""
     return sum(call.report == name for call in remote.calls)
@@ -235,6 +242,45 @@ class TestServers:
 
         with pytest.raises(ProviderUnavailable):
             list(client.changes(remote.calendar_id, None, Window(NOW, NOW + timedelta(days=3))))
+
+    @pytest.mark.parametrize("status", [401, 403, 404, 423, 500, 507])
+    def test_listing_that_failed_is_no_empty_calendar(
+        self, client: CalDavClient, remote: ICloudRemote, window: Window, status: int
+    ) -> None:
+        """A 207 may say of the calendar itself that it was not listed."""
+        refused = faults.body(_refused(remote.calendar_id, status))
+        remote.faulty.add(refused, applies=lambda e: e["REQUEST_METHOD"] == "REPORT")
+
+        with pytest.raises(ProviderUnavailable):
+            list(client.changes(remote.calendar_id, None, window))
+
+    @pytest.mark.parametrize("status", [401, 403, 423, 500])
+    def test_member_that_is_not_shown_is_not_gone(
+        self, client: CalDavClient, remote: ICloudRemote, window: Window, status: int
+    ) -> None:
+        refused = faults.body(_refused(remote.calendar_id + "secret.ics", status))
+        remote.faulty.add(refused, applies=lambda e: e["REQUEST_METHOD"] == "REPORT")
+
+        (page,) = read(client, remote, None, window)
+
+        assert page.complete and page.skipped == {remote.calendar_id + "secret.ics"}
+
+    @pytest.mark.parametrize("status", [403, 500])
+    def test_change_that_is_not_shown_is_asked_for_again(
+        self, client: CalDavClient, remote: ICloudRemote, window: Window, status: int
+    ) -> None:
+        cursor = read(client, remote, None, window)[-1].cursor
+        member = remote.add_event("Talk", TUESDAY, TUESDAY + HOUR)
+        token = b"<sync-token>later</sync-token></multistatus>"
+        refused = faults.body(_refused(member, status).replace(b"</multistatus>", token))
+        fault = remote.faulty.add(refused, applies=lambda e: e["REQUEST_METHOD"] == "REPORT")
+
+        cursor = read(client, remote, cursor, window)[-1].cursor
+
+        assert str(cursor).startswith("sync+1:") and "later" not in str(cursor)
+        remote.faulty.faults.remove(fault)
+        pages = read(client, remote, cursor, window)
+        assert ["Talk"] == [e.content.summary for e in events_of(pages)]
 
     def test_renamed_calendar_keeps_its_place(
         self, client: CalDavClient, remote: ICloudRemote, window: Window
