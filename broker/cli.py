@@ -25,6 +25,7 @@ from broker.services import (
     housekeeping,
     keys,
     status,
+    subscriptions,
 )
 from broker.services.runtime import Runtime, current_runtime
 from broker.supervisor import Child, Supervisor
@@ -125,6 +126,7 @@ def clock() -> None:
     runtime = _runtime_with_its_keys()
     applications.ensure_local(runtime)
     housekeeping.ensure(runtime)
+    subscriptions.ensure(runtime)
     worker.tick_until_stopped(_app(), runtime)
 
 

@@ -192,16 +192,16 @@ class OpenedSubscription:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What a push message claims: believed only when *secret* is the one we gave."""
+    """What a push message claims, believed only with the *secret* we gave; *ends*: ask anew."""
 
     subscription_id: str
     secret: str = field(repr=False)
     resource_id: str | None = None
     wakes: bool = True
+    ends: bool = False
 
 
-DEFAULT_PAST = timedelta(days=42)
-DEFAULT_FUTURE = timedelta(days=201)
+DEFAULT_PAST, DEFAULT_FUTURE = timedelta(days=42), timedelta(days=201)
 
 
 def window_at(now: datetime) -> Window:

@@ -99,6 +99,7 @@ def broker_environment(
         "EXTRA_CA_FILE": str(layout.var / "sandbox-ca.pem"),
         "POLL_SECONDS": str(LOCAL_POLL_S),
         "APPLE_CALDAV_URL": f"{layout.sandbox_url}/icloud/",
+        "EXCHANGE_PUSH": "1",
         **keys,
     }
     if not env.get("GOOGLE_CLIENT_ID"):

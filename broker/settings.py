@@ -75,7 +75,7 @@ class Settings:
     ranges inside the operator's network that typed-in addresses may reach all the same.
     *detours* says where hosts are in place of DNS, in local mode. *extra_ca_file* names
     authorities to trust beside the usual ones. *trusted_proxies* counts the proxies in front of
-    us that set X-Forwarded-*.
+    us that set X-Forwarded-*. *exchange_push* says that companies' servers can reach us.
     """
 
     public_url: str
@@ -95,6 +95,7 @@ class Settings:
     privacy_url: str = ""
     terms_url: str = ""
     support_url: str = ""
+    exchange_push: bool = False
     poll_seconds: int = 300
     retention_days: int = 30
     requests_per_second: int = 50
@@ -131,6 +132,7 @@ class Settings:
             privacy_url=reader.link("PRIVACY_URL"),
             terms_url=reader.link("TERMS_URL"),
             support_url=reader.link("SUPPORT_URL", mail=True),
+            exchange_push=reader.switch("EXCHANGE_PUSH", default=False),
             poll_seconds=reader.number("POLL_SECONDS", 300, least=1 if local else 60, most=_DAY_S),
             retention_days=reader.number("RETENTION_DAYS", 30, least=0, most=3650),
             requests_per_second=reader.number("REQUESTS_PER_SECOND", 50, least=1, most=_MILLION),

@@ -47,7 +47,8 @@ class Connection(Base):
 class Subscription(Base):
     """Our push subscription at a provider for one calendar (a Google watch channel).
 
-    A message is believed only when it brings the secret whose digest is kept here.
+    A message is believed only when it brings the secret whose digest is kept here. *heard_at*
+    is when one was believed; None while the provider may be unable to reach us.
     """
 
     __tablename__ = "subscriptions"
@@ -59,6 +60,7 @@ class Subscription(Base):
     secret_digest: Mapped[bytes]
     sealed_resource_id: Mapped[bytes | None]
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    heard_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

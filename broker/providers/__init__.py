@@ -10,6 +10,7 @@ from broker.providers.apple import Apple
 from broker.providers.base import Provider
 from broker.providers.caldav import CalDav
 from broker.providers.exchange import Exchange
+from broker.providers.exchange_push import CalledExchange
 from broker.providers.google import Google
 from broker.settings import Settings
 
@@ -18,7 +19,9 @@ Maker = Callable[[Http, Clock, Settings], Provider | None]
 REGISTRY: dict[str, Maker] = {
     "google": lambda http, clock, s: Google(http, clock, s.google) if s.google else None,
     "apple": lambda http, clock, s: Apple(http, clock, s.apple),
-    "exchange": lambda http, clock, s: Exchange(http, clock),
+    "exchange": lambda http, clock, s: (CalledExchange if s.exchange_push else Exchange)(
+        http, clock
+    ),
     "caldav": lambda http, clock, s: CalDav(http, clock),
 }
 

@@ -11,6 +11,7 @@ raises only ProviderError kinds, UserError kinds and EditConflict.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from broker.domain import (
@@ -156,9 +157,21 @@ class PasswordProvider(Provider, Protocol):
         ...
 
 
+class Reply(NamedTuple):
+    """What a push message is answered with."""
+
+    status: int
+    body: str = ""
+    content_type: str = "text/plain"
+
+
 @runtime_checkable
 class PushProvider(Provider, Protocol):
     """Tells us about changes by calling back."""
+
+    lives_on: timedelta | None
+    """How long a subscription is good for after each of its messages, which come even when
+    nothing changes; None when it ends at the date that it was granted until."""
 
     def open_subscription(
         self,
@@ -169,7 +182,11 @@ class PushProvider(Provider, Protocol):
         callback_url: str,
         secret: str,
     ) -> OpenedSubscription | None:
-        """Ask for notifications; None when this calendar has none, ever."""
+        """Ask for notifications; None when this calendar has none, ever.
+
+        Where messages cannot carry *secret*, they are asked for at *callback_url* and one more
+        part of the path, which is the secret. Raises ConfigurationRefused when polling has to do.
+        """
         ...
 
     def close_subscription(
@@ -179,7 +196,14 @@ class PushProvider(Provider, Protocol):
         ...
 
     def read_notification(
-        self, subscription_id: str, headers: Mapping[str, str], body: bytes
+        self, subscription_id: str, headers: Mapping[str, str], body: bytes, *, token: str = ""
     ) -> Notification | None:
-        """Read what a message claims; None when it is not one of theirs. Pure."""
+        """Read what a message claims; None when it is not one of theirs. Pure.
+
+        *token* is what its address had after the subscription; empty when it had nothing.
+        """
+        ...
+
+    def reply(self, *, wanted: bool) -> Reply:
+        """Answer a message; one that is not *wanted* is not believed, or nobody's any more."""
         ...

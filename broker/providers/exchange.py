@@ -72,12 +72,12 @@ class ExchangeClient:
     """One login's calendars. Its requests go one after the other: mailboxes are throttled."""
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        self.session = session
 
     def calendars(self) -> list[RemoteCalendar]:
         """List the calendars of the mailbox, without those that were thrown away."""
         try:
-            primary, thrown_away = self._session.call(GetFolder((Place(CALENDAR), Place(DELETED))))
+            primary, thrown_away = self.session.call(GetFolder((Place(CALENDAR), Place(DELETED))))
             found = list(self._folders())
         except CalendarGone as error:
             # A mailbox without folders is one that moves; no calendar is said to be gone.
@@ -96,7 +96,7 @@ class ExchangeClient:
     def _folders(self) -> Iterator[Folder]:
         offset: int | None = 0
         while offset is not None:
-            page = self._session.call(FindFolder(offset))
+            page = self.session.call(FindFolder(offset))
             yield from page.folders
             offset = page.next_offset
 
@@ -105,15 +105,15 @@ class ExchangeClient:
 
         An unchanged calendar costs one request. Raises CursorExpired.
         """
-        return Reader(self._session, calendar_id, window).changes(cursor)
+        return Reader(self.session, calendar_id, window).changes(cursor)
 
     def save(self, calendar_id: str, event: EventDraft, *, etag: str | None) -> RemoteEvent:
         """Create an event, or change the one that still has *etag*. See `EventWriter`."""
-        return writes.save(self._session, calendar_id, event, etag)
+        return writes.save(self.session, calendar_id, event, etag)
 
     def delete(self, calendar_id: str, remote_id: str, *, etag: str | None) -> None:
         """Delete an event that still has *etag*. See `EventWriter`."""
-        writes.delete(self._session, remote_id, etag)
+        writes.delete(self.session, remote_id, etag)
 
     def free_busy(
         self, addresses: Sequence[str], window: Window
@@ -122,17 +122,17 @@ class ExchangeClient:
         found: dict[str, list[BusySpan] | None] = {}
         for at in range(0, len(addresses), get_user_availability.MOST):
             batch = tuple(addresses[at : at + get_user_availability.MOST])
-            found |= self._session.call(GetUserAvailability(batch, window))
+            found |= self.session.call(GetUserAvailability(batch, window))
         return found
 
     def people(self, entry: str) -> list[Mailbox]:
         """Find whom a name, or the beginning of one, may mean in the company's directory."""
-        return self._session.call(ResolveNames(entry))
+        return self.session.call(ResolveNames(entry))
 
     def rooms(self) -> list[Mailbox]:
         """List the rooms that are in a list of the company (2010 and later)."""
-        lists = self._session.call(GetRoomLists())
-        found = (room for one in lists for room in self._session.call(GetRooms(one.email)))
+        lists = self.session.call(GetRoomLists())
+        found = (room for one in lists for room in self.session.call(GetRooms(one.email)))
         return list({room.email.lower(): room for room in found}.values())
 
 

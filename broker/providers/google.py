@@ -22,7 +22,7 @@ from broker.providers._google_api import PROVIDER, PUSH_NOT_SUPPORTED, GoogleApi
 from broker.providers._google_events import Page, read_page
 from broker.providers._google_oauth import ISSUERS, GoogleGrants, reason_code
 from broker.providers._google_wire import FIELDS
-from broker.providers.base import CalendarClient
+from broker.providers.base import CalendarClient, Reply
 from broker.settings import GoogleSettings
 
 _MOST_CALENDARS = "250"
@@ -69,6 +69,8 @@ class Google:
     issuers = ISSUERS
     window_bound = False
     """A cursor follows everything from its window's start on, however far ahead."""
+    lives_on = None
+    """A channel ends when Google said, whatever comes over it."""
 
     def __init__(self, http: Http, clock: Clock, settings: GoogleSettings) -> None:
         self._http = http
@@ -151,7 +153,7 @@ class Google:
             api.check(answer, operation, path)
 
     def read_notification(
-        self, subscription_id: str, headers: Mapping[str, str], body: bytes
+        self, subscription_id: str, headers: Mapping[str, str], body: bytes, *, token: str = ""
     ) -> Notification | None:
         """Read what a message claims; None when it is not one of theirs. Pure.
 
@@ -165,6 +167,10 @@ class Google:
             return None
         wakes = named.get("x-goog-resource-state", "").lower() != "sync"
         return Notification(subscription_id, secret, resource_id, wakes)
+
+    def reply(self, *, wanted: bool) -> Reply:
+        """Answer a message: 204, or 404 when nobody wants it."""
+        return Reply(204 if wanted else 404)
 
 
 class GoogleClient:

@@ -61,6 +61,10 @@ def of_calendar(calendar_id: str) -> tuple[Calendar, Connection] | None:
     return (row[0], row[1]) if row is not None else None
 
 
+WANTED = (Connection.disconnected_reason.is_(None), Connection.unused_since.is_(None))
+"""What `is_wanted` tells, for queries."""
+
+
 def is_wanted(connection: Connection) -> bool:
     """Tell whether the provider accepts a connection and some application may read it."""
     return connection.disconnected_reason is None and connection.unused_since is None

@@ -21,6 +21,8 @@ _PUSHED = (
     .where(
         Subscription.calendar_id == bindparam("pushed"),
         Subscription.expires_at > bindparam("now", type_=UtcDateTime()),
+        # One that was never heard of may be one that cannot reach us.
+        Subscription.heard_at.is_not(None),
     )
     .limit(1)
 )

@@ -6,17 +6,15 @@ They only make a sync happen sooner. What they miss, polling finds.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, exists, select
 
-from broker.crypto import same
 from broker.domain import OpenedSubscription
-from broker.errors import AuthorizationLost, ConfigurationRefused, NotFound, ProviderError
+from broker.errors import AuthorizationLost, ConfigurationRefused, ProviderError
 from broker.ids import jitter, new_secret, new_uuid
-from broker.models import Calendar, Connection, Subscription, reading, transaction
+from broker.models import Calendar, Connection, Subscription, Task, reading, transaction
 from broker.providers.base import CalendarClient, PushProvider
 from broker.services import connections, tasks
 from broker.services.credentials import with_client
@@ -27,6 +25,8 @@ log = logging.getLogger(__name__)
 
 TOMORROW = timedelta(days=1)
 SHORTEST_LIFE = timedelta(minutes=10)
+SPREAD = timedelta(minutes=30)
+AT_ONCE = 200
 
 
 def subscribe(runtime: Runtime, lease: Lease) -> None:
@@ -39,6 +39,8 @@ def subscribe(runtime: Runtime, lease: Lease) -> None:
         with transaction() as session:
             tasks.hold(session, lease, runtime.clock.now())
             tasks.finish(session, lease, None)
+        return
+    if subject.provider.lives_on is not None and _is_seen_to(runtime, lease):
         return
     subscription_id, secret = new_uuid(), new_secret()
     with transaction() as session:
@@ -71,7 +73,29 @@ def subscribe(runtime: Runtime, lease: Lease) -> None:
     except ProviderError:
         _forget(runtime, lease, subscription_id)
         raise
-    _keep(runtime, lease, subject.connection_id, subscription_id, opened)
+    _keep(runtime, lease, subject, subscription_id, opened)
+
+
+def ensure(runtime: Runtime) -> None:
+    """Want subscriptions for calendars that have never asked for one, within the hour.
+
+    They were connected before push was switched on.
+    """
+    slugs = [slug for slug, one in runtime.providers.items() if isinstance(one, PushProvider)]
+    asked = exists().where(Task.kind == Kind.SUBSCRIBE.value, Task.subject_id == Calendar.id)
+    query = (
+        select(Calendar.id)
+        .join(Connection, Connection.id == Calendar.connection_id)
+        .where(Connection.provider.in_(slugs), *connections.WANTED, ~asked)
+        .where(Calendar.deleted_at.is_(None), Calendar.push_refused.is_(False))
+    )
+    found = reading().scalars(query).all() if _reachable(runtime) else []
+    for at in range(0, len(found), AT_ONCE):
+        now = runtime.clock.now()
+        with transaction() as session:
+            for calendar_id in found[at : at + AT_ONCE]:
+                due_at = now + SPREAD * jitter(1)
+                tasks.want(session, Kind.SUBSCRIBE, calendar_id, now, due_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +120,50 @@ def _subject(runtime: Runtime, lease: Lease) -> _Subject | None:
     return _Subject(connection.id, connections.calendar_remote_id(key, calendar), provider)
 
 
+def _is_seen_to(runtime: Runtime, lease: Lease) -> bool:
+    """Tell whether the subscription that there is will do, where messages say that it lives.
+
+    One that is silent after its first message was lost at the provider. Without any, the
+    provider cannot reach us: polling has to do for today.
+    """
+    query = select(Subscription).where(
+        Subscription.calendar_id == lease.subject_id, Subscription.expires_at.is_not(None)
+    )
+    newest = reading().scalar(query.order_by(Subscription.created_at.desc()).limit(1))
+    now = runtime.clock.now()
+    if newest is None or newest.expires_at is None:
+        return False
+    subscription_id, is_mute = newest.id, newest.heard_at is None
+    if not is_mute and newest.expires_at <= now:
+        return False
+    following = newest.expires_at
+    wanted: list[str] = []
+    with transaction() as session:
+        tasks.hold(session, lease, now)
+        if is_mute and following <= now:
+            log.warning("push does not reach us", extra={"calendar": lease.subject_id})
+            wanted.append(tasks.want(session, Kind.UNSUBSCRIBE, subscription_id, now, now))
+            following = now + TOMORROW * jitter(0.1)
+        tasks.finish(session, lease, following)
+    runtime.queue.announce(wanted)
+    return True
+
+
 def _keep(
     runtime: Runtime,
     lease: Lease,
-    connection_id: str,
+    subject: _Subject,
     subscription_id: str,
     opened: OpenedSubscription | None,
 ) -> None:
-    """Write what came of it; the next date is half the life that the provider granted."""
+    """Write what came of it; the next date is half the life that the provider granted.
+
+    Where messages prolong it, the next date is when it should have been heard of.
+    """
     now = runtime.clock.now()
     wanted: list[str] = []
     with transaction() as session:
-        connections.lock(session, [connection_id])
+        connections.lock(session, [subject.connection_id])
         tasks.hold(session, lease, now)
         subscription = session.get_one(Subscription, subscription_id)
         calendar = session.get_one(Calendar, subscription.calendar_id)
@@ -116,19 +172,22 @@ def _keep(
             calendar.push_refused = True
             tasks.finish(session, lease, None)
             return
-        life = opened.expires_at - now
         connection = session.get_one(Connection, calendar.connection_id)
         key = connections.data_key(runtime.vault, connection)
         place = f"subscriptions:{subscription_id}:resource_id"
         subscription.sealed_resource_id = key.seal_text(opened.resource_id, place)
-        subscription.expires_at = opened.expires_at
+        # Its first message may have come before this.
+        expires_at = max(opened.expires_at, subscription.expires_at or opened.expires_at)
+        subscription.expires_at = expires_at
         older = select(Subscription.id).where(
             Subscription.calendar_id == calendar.id, Subscription.id != subscription_id
         )
         for old in session.scalars(older).all():
             wanted.append(tasks.want(session, Kind.UNSUBSCRIBE, old, now, now))
         wanted.append(tasks.want(session, Kind.SYNC_CALENDAR, calendar.id, now, now))
-        tasks.finish(session, lease, now + max(life / 2, SHORTEST_LIFE) * jitter(0.1))
+        renewed_at = now + max((expires_at - now) / 2, SHORTEST_LIFE) * jitter(0.1)
+        lives_on = subject.provider.lives_on is not None
+        tasks.finish(session, lease, expires_at if lives_on else renewed_at)
     runtime.queue.announce(wanted)
 
 
@@ -150,10 +209,10 @@ def _forget(runtime: Runtime, lease: Lease, subscription_id: str) -> None:
 
 def unsubscribe(runtime: Runtime, lease: Lease) -> None:
     """Close a subscription at the provider and forget it; one that cannot be closed just dies."""
-    found = _find(lease.subject_id)
+    found = find(lease.subject_id)
     if found is not None and found[0].sealed_resource_id is not None:
         subscription, connection = found
-        resource_id = _resource_id(runtime, subscription, connection)
+        resource_id = resource_id_of(runtime, subscription, connection)
         provider = runtime.provider(connection.provider)
 
         def close(client: CalendarClient) -> None:
@@ -172,52 +231,7 @@ def unsubscribe(runtime: Runtime, lease: Lease) -> None:
         tasks.finish(session, lease, None)
 
 
-def receive(
-    runtime: Runtime, slug: str, subscription_id: str, headers: Mapping[str, str], body: bytes
-) -> None:
-    """Take a provider's message: want an early sync of the calendar it is about.
-
-    Raises NotFound for whatever we do not believe: unknown, wrong secret, other resource.
-    """
-    provider = runtime.providers.get(slug)
-    if not isinstance(provider, PushProvider):
-        raise NotFound(slug)
-    message = provider.read_notification(subscription_id, headers, body)
-    found = _find(subscription_id)
-    if message is None or found is None or found[1].provider != slug:
-        raise NotFound("subscription")
-    subscription, connection = found
-    digest = runtime.vault.digest("subscription", subscription_id, message.secret)
-    if not same(digest, subscription.secret_digest):
-        raise NotFound("subscription")
-    known = _resource_id(runtime, subscription, connection)
-    if known and known != message.resource_id:
-        raise NotFound("subscription")
-    if message.wakes:
-        _wake(runtime, connection.id, subscription.calendar_id)
-
-
-def _wake(runtime: Runtime, connection_id: str, calendar_id: str) -> None:
-    """Want a sync, unless the connection was left or refused; now, not when we read it.
-
-    A channel lives on for days after that and must not start it again. Whoever revives the
-    connection reads everything anyway, so that no message is lost by it.
-    """
-    now = runtime.clock.now()
-    works = select(Connection.id).where(
-        Connection.id == connection_id,
-        Connection.unused_since.is_(None),
-        Connection.disconnected_reason.is_(None),
-    )
-    wanted: list[str] = []
-    with transaction() as session:
-        connections.lock(session, [connection_id])
-        if session.scalar(works) is not None:
-            wanted.append(tasks.want(session, Kind.SYNC_CALENDAR, calendar_id, now, now))
-    runtime.queue.announce(wanted)
-
-
-def _find(subscription_id: str) -> tuple[Subscription, Connection] | None:
+def find(subscription_id: str) -> tuple[Subscription, Connection] | None:
     query = (
         select(Subscription, Connection)
         .join(Calendar, Calendar.id == Subscription.calendar_id)
@@ -228,7 +242,7 @@ def _find(subscription_id: str) -> tuple[Subscription, Connection] | None:
     return (row[0], row[1]) if row is not None else None
 
 
-def _resource_id(runtime: Runtime, subscription: Subscription, connection: Connection) -> str:
+def resource_id_of(runtime: Runtime, subscription: Subscription, connection: Connection) -> str:
     """Open what the provider calls the subscription; empty while it has not told us."""
     if subscription.sealed_resource_id is None:
         return ""

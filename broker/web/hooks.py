@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from broker.services import subscriptions
+from broker.services import push_messages
 from broker.services.runtime import current_runtime
 
 BODY_CAP_BYTES = 64 * 1024
@@ -15,13 +15,15 @@ def blueprint() -> Blueprint:
     """Make the blueprint of the addresses that providers call."""
     hooks = Blueprint("hooks", __name__)
     hooks.post("/hooks/<slug>/<subscription_id>")(receive)
+    hooks.post("/hooks/<slug>/<subscription_id>/<token>")(receive)
     return hooks
 
 
-def receive(slug: str, subscription_id: str) -> ResponseReturnValue:
+def receive(slug: str, subscription_id: str, token: str = "") -> ResponseReturnValue:
     """Take a notification: it causes an early sync and nothing else."""
     request.max_content_length = BODY_CAP_BYTES
-    body = request.get_data(cache=False)
-    headers = dict(request.headers)
-    subscriptions.receive(current_runtime(), slug, subscription_id, headers, body)
-    return "", 204
+    message = push_messages.Message(
+        subscription_id, dict(request.headers), request.get_data(cache=False), token
+    )
+    reply = push_messages.receive(current_runtime(), slug, message)
+    return reply.body, reply.status, {"Content-Type": reply.content_type}

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+import requests
 from flask import Flask
 
 from sandbox.google.snapshot import Snapshot
@@ -72,16 +73,19 @@ def create_app(
 class Listening:
     """The running servers of one application: with TLS, and a plain one that only redirects."""
 
-    def __init__(self, front: Front, port: int, plain_port: int) -> None:
+    def __init__(
+        self, front: Front, port: int, plain_port: int, caller: requests.Session | None = None
+    ) -> None:
         """Begin to listen; port 0 takes a free one."""
         self.front = front
         self.server = Server(port, front.answer, front.credentials)
         self.plain = _plain(plain_port, front)
         front.port, front.plain_port = self.server.port, self.plain.port
-        self.pusher = Pusher(front.store, front.faults)
+        self.pusher = Pusher(front.store, front.faults, caller)
         self.server.start()
         self.plain.start()
-        self.pusher.start()
+        if caller is None:
+            self.pusher.start()
 
     @property
     def url(self) -> str:
@@ -117,16 +121,17 @@ def listen(
     port: int = PORT,
     plain_port: int = 0,
     sleep: Callable[[float], None] | None = None,
+    caller: requests.Session | None = None,
 ) -> Listening:
     """Let an application of `create_app` be talked to; *folder* keeps its certificates.
 
     Without TLS it answers on `plain_port`, the next one or any that is free. Slow faults wait with
-    `sleep`.
+    `sleep`. With a `caller`, subscribers are called with it and when `pusher.deliver` is told.
     """
     extensions = app.extensions
     front = Front(extensions["exchange"], extensions["faults"], extensions["calls"], folder)
     if sleep is not None:
         front.sleep = sleep
-    listening = Listening(front, port, plain_port or (port and port + 1))
+    listening = Listening(front, port, plain_port or (port and port + 1), caller)
     extensions["listening"] = listening
     return listening

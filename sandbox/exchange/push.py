@@ -11,7 +11,7 @@ from . import soap
 from .faults import Faults
 from .model import Subscription
 from .notices import notification, since
-from .soap import MESSAGES, TYPES
+from .soap import MESSAGES, TYPES, Refused
 from .store import Store
 
 _FIRST_RETRY_S = 30
@@ -37,7 +37,8 @@ class Pusher:
 
     def join(self) -> None:
         """Wait for the end, once the store is closed."""
-        self._thread.join(5)
+        if self._thread.is_alive():
+            self._thread.join(5)
         self._session.close()
 
     def _run(self) -> None:
@@ -52,11 +53,21 @@ class Pusher:
         """Call everybody whom there is something to tell."""
         with self._one_round:
             for found in self._due():
+                if self._faults.take(found.mailbox, "subscription_lost"):
+                    self._lose(found)
+                    continue
                 with self._store.lock:
                     text, after = notification(self._store, found, found.seen)
-                status = self._call(found, text)
+                status = self._call(found, soap.success("SendNotification", text))
                 with self._store.transaction():
                     self._take(found, status, after)
+
+    def _lose(self, found: Subscription) -> None:
+        """Say that events were lost, and forget who wanted them."""
+        refusal = Refused("ErrorReadEventsFailed", values={"SubscriptionId": found.id})
+        self._call(found, soap.failure("SendNotification", refusal))
+        with self._store.transaction():
+            self._store.world.subscriptions.pop(found.id, None)
 
     def _due(self) -> list[Subscription]:
         with self._store.lock:
@@ -74,8 +85,7 @@ class Pusher:
         quiet_s = now_s - found.told_at_s
         return quiet_s >= found.minutes * 60 or bool(since(self._store, found, found.seen))
 
-    def _call(self, found: Subscription, text: str) -> str:
-        message = soap.success("SendNotification", text)
+    def _call(self, found: Subscription, message: str) -> str:
         body = (
             '<?xml version="1.0" encoding="utf-8"?>'
             '<soap11:Envelope xmlns:soap11="http://schemas.xmlsoap.org/soap/envelope/">'

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from werkzeug.test import TestResponse
 from werkzeug.wrappers import Response
 
@@ -16,7 +17,7 @@ from broker.clock import FixedClock
 from sandbox.exchange.accounts import DOMAIN
 from sandbox.exchange.seed import ADA, ALAN, GRACE, PASSWORD
 from tests.providers.exchange_remote import USER, ExchangeRemote
-from tests.world import NOW, REDIRECT, Tokens, World, query_of
+from tests.world import BROKER, NOW, REDIRECT, Tokens, World, query_of
 from tests.wsgi_adapter import WsgiAdapter
 
 GUESS = "marked-wrong-password"
@@ -29,7 +30,7 @@ class Office(World):
 
     def __init__(self, folder: Path, **changes: Any) -> None:
         clock = FixedClock(NOW)
-        self.remote = ExchangeRemote(folder / "exchange", clock)
+        self.remote = ExchangeRemote(folder / "exchange", clock, self._caller())
         listening = self.remote.listening
         self.realm = WsgiAdapter(Response('{"NameSpaceType":"Unknown"}'))
         super().__init__(
@@ -41,6 +42,12 @@ class Office(World):
             extra_ca_file=listening.ca_file,
             **changes,
         )
+
+    def _caller(self) -> requests.Session:
+        """Give what the company's server calls us with, whenever its pusher is told to."""
+        caller = requests.Session()
+        caller.mount(BROKER, WsgiAdapter(lambda *call: self.app(*call)))
+        return caller
 
     def close(self) -> None:
         """Stop the company's server too."""

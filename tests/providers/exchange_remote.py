@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from pathlib import Path
 
+import requests
+
 from broker.addresses import AddressPolicy
 from broker.clock import Clock
 from broker.http import Http
@@ -30,10 +32,12 @@ _TROUBLE: dict[Trouble, tuple[str, dict[str, object]]] = {
 class ExchangeRemote:
     """A company's Exchange with an empty calendar of ada's."""
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
+    def __init__(self, folder: Path, clock: Clock, caller: requests.Session | None = None) -> None:
         self.clock = clock
         self.app = exchange.create_app(now=clock.now)
-        self.listening = exchange.listen(self.app, folder, port=0, sleep=lambda _: None)
+        self.listening = exchange.listen(
+            self.app, folder, port=0, sleep=lambda _: None, caller=caller
+        )
         self.state: exchange.ExchangeState = self.app.extensions["exchange"]
         self.faults: exchange.Faults = self.app.extensions["faults"]
         self.calls: exchange.Calls = self.app.extensions["calls"]

@@ -262,3 +262,18 @@ def test_who_does_not_answer_is_tried_again_and_given_up(
     corp.listening.pusher.deliver()
 
     assert {} == corp.state.world.subscriptions
+
+
+def test_who_is_told_that_events_were_lost_is_forgotten(
+    corp: Company, subscriber: Subscriber
+) -> None:
+    subscription = push(corp, subscriber.url)
+    assert subscriber.came.acquire(timeout=10)
+    corp.faults.set(ADA, "subscription_lost", 1)
+    corp.state.person(ADA).add_event("Tea", NOW, NOW + timedelta(hours=1))
+    assert subscriber.came.acquire(timeout=10)
+    corp.listening.pusher.deliver()
+
+    assert b"ErrorReadEventsFailed" in subscriber.bodies[1]
+    assert f'Name="SubscriptionId">{subscription}<'.encode() in subscriber.bodies[1]
+    assert {} == corp.state.world.subscriptions

@@ -18,6 +18,7 @@ from broker.errors import (
     AuthorizationLost,
     BrokerError,
     CalendarGone,
+    ConfigurationRefused,
     CursorExpired,
     EditConflict,
     PermissionMissing,
@@ -53,7 +54,8 @@ class Meaning(Enum):
     FOLDER_GONE = auto()
     ITEM_GONE = auto()
     NOBODY = auto()  # no such person, list or room
-    STATE_DEAD = auto()  # read everything again
+    STATE_DEAD = auto()  # what was kept of us is lost: begin anew
+    UNHEARD = auto()  # no notifications: polling has to do
     CONFLICT = auto()  # changed since it was read
     NOT_EDITABLE = auto()  # wrong role, or the event is in a wrong state
     BAD_EVENT = auto()  # what is to be written makes no sense there
@@ -72,7 +74,7 @@ MEANINGS: Mapping[str, Meaning] = {
         "MailboxMoveInProgress MailboxStoreUnavailable MailboxFailover ADUnavailable ADOperation "
         "ConnectionFailed TimeoutExpired InternalServerTransientError InsufficientResources "
         "InternalServerError BatchProcessingStopped ExceededFindCountLimit "
-        "ExceededSubscriptionCount NotEnoughMemory ADSessionFilter CrossSiteRequest",
+        "NotEnoughMemory ADSessionFilter CrossSiteRequest",
     ),
     **_codes(
         Meaning.ELSEWHERE,
@@ -84,8 +86,8 @@ MEANINGS: Mapping[str, Meaning] = {
         Meaning.FORBIDDEN,
         "AccessDenied ImpersonateUserDenied ImpersonationDenied ImpersonationFailed "
         "InvalidUserPrincipalName InvalidUserSid InvalidSid MissingEmailAddress QuotaExceeded "
-        "MessageSizeExceeded SubscriptionAccessDenied SubscriptionDelegateAccessNotSupported "
-        "NoFreeBusyAccess CreateItemAccessDenied DeleteItemsFailed FolderSavePropertyError",
+        "MessageSizeExceeded NoFreeBusyAccess CreateItemAccessDenied DeleteItemsFailed "
+        "FolderSavePropertyError",
     ),
     **_codes(
         Meaning.FOLDER_GONE,
@@ -102,7 +104,17 @@ MEANINGS: Mapping[str, Meaning] = {
         "NameResolutionNoResults NameResolutionNoMailbox NameResolutionMultipleResults "
         "MailRecipientNotFound CannotFindRoomList InvalidSmtpAddress",
     ),
-    **_codes(Meaning.STATE_DEAD, "InvalidSyncStateData"),
+    **_codes(
+        Meaning.STATE_DEAD,  # of which the schema spells one without its c
+        "InvalidSyncStateData InvalidWatermark SubscriptionNotFound ReadEventsFailed "
+        "MissedNotificationEvents ExpiredSubscription InvalidSubscription "
+        "SubscriptionUnsubsribed SubscriptionUnsubscribed",
+    ),
+    **_codes(
+        Meaning.UNHEARD,
+        "ExceededSubscriptionCount InvalidSubscriptionRequest InvalidPushSubscriptionUrl "
+        "SubscriptionAccessDenied SubscriptionDelegateAccessNotSupported",
+    ),
     **_codes(
         Meaning.CONFLICT,
         "IrresolvableConflict StaleObject ChangeKeyRequired ChangeKeyRequiredForWriteOperations "
@@ -253,6 +265,7 @@ _ERRORS: Mapping[Meaning, Callable[..., BrokerError]] = {
     Meaning.ITEM_GONE: CalendarGone,
     Meaning.NOBODY: ProtocolError,
     Meaning.STATE_DEAD: CursorExpired,
+    Meaning.UNHEARD: ConfigurationRefused,
     Meaning.CONFLICT: _conflict,
     Meaning.NOT_EDITABLE: _not_editable,
     Meaning.BAD_EVENT: _bad_event,
