@@ -190,7 +190,18 @@ class World:
             "scope": SCOPE,
             "state": "partner-state",
         }
-        return browser.get("/oauth/authorize?" + urlencode(query | params))
+        return self.begin(browser, "/oauth/authorize?" + urlencode(query | params))
+
+    def begin(self, browser: FlaskClient, address: str) -> TestResponse:
+        """Open an address that begins an attempt; a new browser is asked for its cookie first."""
+        answer = browser.get(address)
+        if answer.headers.get("Location", "").endswith("cookie_check=1"):
+            return browser.get(answer.headers["Location"])
+        return answer
+
+    def renewing(self, browser: FlaskClient, profile_id: str) -> TestResponse:
+        """Open the page that a relink link leads to."""
+        return browser.get(self.begin(browser, f"/relink/{profile_id}").headers["Location"])
 
     def press(self, browser: FlaskClient, page: TestResponse, **fields: str) -> TestResponse:
         """Press the main button of the first form on a page."""
@@ -235,7 +246,7 @@ class World:
     def relink(self, profile_id: str, person: str = ADA, **auto: str) -> TestResponse:
         """Follow a relink link in a new browser, all the way; gives the last page."""
         browser = self.browser()
-        page = browser.get(browser.get(f"/relink/{profile_id}").headers["Location"])
+        page = self.renewing(browser, profile_id)
         leaving = self.press(browser, page)
         return self.arrive(browser, self.consent(leaving.headers["Location"], person, **auto))
 
@@ -334,9 +345,10 @@ class World:
             answer = self.get(tokens, urlsplit(following).path)
 
 
-def query_of(uri: str) -> dict[str, str]:
+def query_of(uri: str, *, keep_blank_values: bool = False) -> dict[str, str]:
     """Read the query of an address, each parameter once."""
-    return {name: values[0] for name, values in parse_qs(urlsplit(uri).query).items()}
+    values = parse_qs(urlsplit(uri).query, keep_blank_values=keep_blank_values)
+    return {name: found[0] for name, found in values.items()}
 
 
 def csrf(page: TestResponse) -> str:

@@ -13,7 +13,7 @@ from broker.errors import AttemptOver, BrokerError, UserError
 from broker.ids import new_secret
 from broker.oauth_server.authorization import AuthorizationError, BadClient
 from broker.providers.base import OAuthProvider, PasswordProvider, Provider
-from broker.services import attempts, connect, connection_doctor
+from broker.services import applications, attempts, connect, connection_doctor
 from broker.services.attempts import Attempt
 from broker.services.runtime import Runtime, current_runtime
 from broker.web import attempt_pages, pages
@@ -22,6 +22,8 @@ from broker.web.layout import legal
 from broker.web.translations import current_locale
 
 log = logging.getLogger(__name__)
+
+_COOKIE_CHECK = "&cookie_check=1"
 
 
 def blueprint() -> Blueprint:
@@ -52,6 +54,8 @@ def authorize() -> ResponseReturnValue:
         return pages.problem(code, legal=legal())
     except AuthorizationError as error:
         return redirect(error.uri, 303)
+    if "browser" not in session:
+        return _check_cookies(asked.application_id)
     handle = attempts.begin(
         runtime, browser(), request=asked, profile_id=None, client_address=client()
     )
@@ -65,6 +69,8 @@ def relink(profile_id: str) -> ResponseReturnValue:
     """Begin to connect a refused login again. The login itself proves who it is."""
     runtime = current_runtime()
     connection = attempts.relink_target(profile_id)
+    if "browser" not in session:
+        return _check_cookies(None)
     handle = attempts.begin(
         runtime, browser(), request=None, profile_id=profile_id, client_address=client()
     )
@@ -189,6 +195,27 @@ def browser() -> str:
 def client() -> str:
     """Give where the request came from, as far as proxies are trusted."""
     return client_place(request.remote_addr or "")
+
+
+def _check_cookies(application_id: str | None) -> ResponseReturnValue:
+    """Give a new browser its cookie, and let it show at the same address that it keeps it.
+
+    Where it does not, the address still holds all that it takes to try again.
+    """
+    query = request.query_string.decode(errors="replace")
+    asked = query.removesuffix(_COOKIE_CHECK)
+    if asked == query:
+        browser()
+        return redirect(f"{request.path}?{query}{_COOKIE_CHECK}", 303)
+    application = applications.find(application_id) if application_id else None
+    app = attempt_pages.as_app(application) if application else None
+    return pages.problem(
+        "cookies_blocked",
+        app=app,
+        retry_url=f"{request.path}?{asked}",
+        back_url=app.url or None if app else None,
+        legal=legal(),
+    )
 
 
 def _prove_password(attempt: Attempt, provider: PasswordProvider) -> ResponseReturnValue:

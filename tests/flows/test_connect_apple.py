@@ -249,7 +249,7 @@ def test_a_relink_masks_the_address_and_heals(apple: AppleWorld) -> None:
     apple.work()
     apple.ada.person.passwords["zzzz-yyyy-xxxx-wwww"] = "Calbroker"
     browser = apple.browser()
-    page = browser.get(browser.get(f"/relink/{profile_id}").headers["Location"])
+    page = apple.renewing(browser, profile_id)
     assert "a…@icloud.calbroker.test" in page.text
     assert APPLE_ADA not in page.text
 
@@ -269,7 +269,7 @@ def test_a_relink_with_another_login_is_refused(apple: AppleWorld) -> None:
     profile_id = apple.profile(tokens)["profile_id"]
     before = apple.rows("SELECT * FROM connections")
     browser = apple.browser()
-    page = browser.get(browser.get(f"/relink/{profile_id}").headers["Location"])
+    page = apple.renewing(browser, profile_id)
 
     refused = apple.press(browser, page, email=APPLE_GRACE, app_code=APP_PASSWORD)
 

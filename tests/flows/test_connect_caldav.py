@@ -270,7 +270,7 @@ def test_a_relink_with_the_new_password_heals(dav: DavWorld) -> None:
     dav.clock.advance(hours=2)
     dav.work()
     browser = dav.browser()
-    page = browser.get(browser.get(f"/relink/{profile_id}").headers["Location"])
+    page = dav.renewing(browser, profile_id)
 
     typed = {"url": DAV, "username": USER, "password": "new-password"}
     done = browser.get(dav.press(browser, page, **typed).headers["Location"])
@@ -289,7 +289,7 @@ def test_a_relink_with_another_login_is_refused(dav: DavWorld) -> None:
     profile_id = dav.profile(tokens)["profile_id"]
     before = dav.rows("SELECT * FROM connections")
     browser = dav.browser()
-    page = browser.get(browser.get(f"/relink/{profile_id}").headers["Location"])
+    page = dav.renewing(browser, profile_id)
 
     refused = dav.press(browser, page, url=DAV, username="grace", password="hopper")
 

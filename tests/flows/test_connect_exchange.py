@@ -339,7 +339,7 @@ def test_a_relink_heals(office: Office) -> None:
     office.work()
     office.remote.faults.clear()
     browser = office.browser()
-    page = browser.get(browser.get(f"/relink/{profile_id}").headers["Location"])
+    page = office.renewing(browser, profile_id)
 
     done = browser.get(
         office.press(browser, page, email=ADA, password=PASSWORD).headers["Location"]
@@ -355,7 +355,7 @@ def test_a_relink_with_another_login_is_refused(office: Office) -> None:
     """B7."""
     profile_id = office.profile(office.connected_by_password())["profile_id"]
     browser = office.browser()
-    page = browser.get(browser.get(f"/relink/{profile_id}").headers["Location"])
+    page = office.renewing(browser, profile_id)
 
     refused = office.press(browser, page, email=GRACE, password=PASSWORD)
 

@@ -394,7 +394,7 @@ def test_an_absent_state_stays_absent_and_an_empty_one_empty(world: World) -> No
 
     answers = []
     for more in ("", "&state="):
-        opened = browser.get(f"/oauth/authorize?{query}&provider_name=google{more}")
+        opened = world.begin(browser, f"/oauth/authorize?{query}&provider_name=google{more}")
         leaving = world.press(browser, browser.get(opened.headers["Location"]))
         back = world.arrive(browser, world.consent(leaving.headers["Location"]))
         answers.append(back.headers["Location"])
