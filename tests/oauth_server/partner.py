@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
+from broker.clock import SystemClock
 from broker.crypto import Vault, s256_challenge
 from broker.errors import TooManyRequests
 from broker.ids import new_id
@@ -186,7 +187,7 @@ def make_app(settings: Settings, server: OAuthServer) -> Flask:
     """Make an application that serves the endpoints."""
     app = Flask("broker")
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
-    install(app)
+    install(app, SystemClock())
     app.register_blueprint(oauth.blueprint(server))
     errors.register(app, page=lambda code, status: (code, status))
     return app

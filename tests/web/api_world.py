@@ -364,7 +364,7 @@ def make_world(folder: Path, **changes: Any) -> Iterator[World]:
     app = Flask("broker")
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.extensions["calbroker"] = runtime
-    install(app)
+    install(app, clock)
     app.register_blueprint(api.blueprint())
     errors.register(app, page=lambda code, status: Response(f"page {code}", status))
     with app.app_context():
