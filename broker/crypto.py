@@ -19,6 +19,8 @@ from threading import Lock
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from broker.errors import SealBroken
 from broker.ids import new_key, new_nonce
@@ -75,7 +77,7 @@ class Vault:
     def __init__(self, ring: Mapping[str, bytes], digest_key: bytes) -> None:
         self._ring = {name: DataKey(key) for name, key in ring.items()}
         self.current = next(iter(ring))
-        self._digest_key = digest_key
+        self._keyed = HMAC(digest_key, SHA256())
         self._opened: OrderedDict[bytes, DataKey] = OrderedDict()
         self._lock = Lock()
 
@@ -132,8 +134,10 @@ class Vault:
 
         *purpose* keeps digests of different things apart. HMAC-SHA256, RFC 2104.
         """
-        message = "\x00".join((purpose, *parts)).encode()
-        return hmac.digest(self._digest_key, message, "sha256")
+        # A copy of one that knows the key already, at a third of a new one's cost.
+        keyed = self._keyed.copy()
+        keyed.update("\x00".join((purpose, *parts)).encode())
+        return keyed.finalize()
 
 
 def same(left: bytes, right: bytes) -> bool:

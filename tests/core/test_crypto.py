@@ -120,6 +120,15 @@ def test_digests_depend_on_key_purpose_and_every_part() -> None:
     assert vault.digest("code", "a", "b") == found[0]
 
 
+def test_digests_are_what_rows_hold_already() -> None:
+    """HMAC-SHA256 of the parts with zero bytes between them: another one would find no row."""
+    vault = Vault({"k": new_key()}, bytes(range(32)))
+
+    assert vault.digest("event", "cal_1", "ä").hex() == (
+        "8f62ec8ba757d7ade0c2c960cfda0e4cab16190a1990d5681381e93cb5a15ca6"
+    )
+
+
 def test_comparison_is_exact() -> None:
     assert same(b"abc", b"abc")
     assert not same(b"abc", b"abd")
