@@ -26,6 +26,7 @@ from broker.models import Task, transaction
 from broker.models.base import table_of
 from broker.services import tasks, work
 from broker.settings import AppleSettings
+from broker.worker import settle
 from sandbox.icloud import seed
 from sandbox.radicale import PASSWORD, USER
 from tests.world import World
@@ -99,6 +100,7 @@ def measure(kind: str, url: str) -> dict[str, Any]:
     """Connect, read everything, and read again."""
     with tempfile.TemporaryDirectory(prefix="calbroker-") as folder:
         world = world_on(Path(folder), url)
+        settle()
         began, began_cpu = time.monotonic(), time.process_time()
         connect(world, kind, url)
         connected = time.monotonic()

@@ -20,6 +20,7 @@ import requests
 from benchmarks.caldav_worker import Ticking, unchanged_ms
 from broker.addresses import AddressPolicy
 from broker.http import Http
+from broker.worker import settle
 from sandbox.exchange.seed import ADA, PASSWORD
 from tests.world import World
 
@@ -58,6 +59,7 @@ def measure(site: str, url: str, ca_file: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="calbroker-") as folder:
         world = world_on(Path(folder), ca_file)
         connect(world, url)
+        settle()
         began_cpu, began = time.process_time(), time.monotonic()
         world.work()
         cpu_s, wall_s = time.process_time() - began_cpu, time.monotonic() - began

@@ -16,6 +16,7 @@ from broker.models.base import table_of
 from broker.services import tasks, work
 from broker.services.runtime import Runtime
 from broker.settings import Settings
+from broker.worker import settle
 from tests.processes.stack import UNLIMITED, Stack
 
 
@@ -38,6 +39,7 @@ class InProcess:
             stack.end(stack.clock)
         self.app: Flask = create_app(Settings.from_env(stack.env))
         self.runtime: Runtime = self.app.extensions["calbroker"]
+        settle()
 
     def drain(self) -> int:
         """Do everything that is due; gives how many tasks that were."""

@@ -6,6 +6,7 @@ what is due and queues it; two clocks at once do no harm.
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 from collections.abc import Callable
@@ -81,8 +82,18 @@ class TaskWorker(SimpleWorker):
     _beaten_at = datetime.min.replace(tzinfo=UTC)
 
 
+def settle() -> None:
+    """Keep the garbage collector off what the program is made of, which is never garbage.
+
+    Looking through all of that takes it 80 ms, thrice while 10,000 events are read.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def work(app: Flask, runtime: Runtime, *, burst: bool = False) -> None:
     """Run tasks until told to stop, or for so many jobs that a fresh process is due."""
+    settle()
     redis = runtime.redis
     stop, pulse = Event(), Pulse(runtime.clock)
     beating = Thread(target=_beat, args=(app, runtime, "worker", stop, pulse), daemon=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from datetime import timedelta
 from threading import Event
@@ -86,3 +87,13 @@ def test_health_sees_a_loop_that_is_stuck(world: World) -> None:
     assert beat() == "not seen lately"
     pulse.beat()
     assert beat() == "ok"
+
+
+def test_what_the_program_is_made_of_is_no_concern_of_the_garbage_collector() -> None:
+    before = len(gc.get_objects())
+    try:
+        worker.settle()
+
+        assert len(gc.get_objects()) < before / 10
+    finally:
+        gc.unfreeze()
