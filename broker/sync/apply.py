@@ -91,6 +91,12 @@ class Copy:
     work_left: int = WORK_PER_PASS
     is_behind: bool = False
     _revision: int = 0
+    _changed_at: int = field(init=False)
+    _since: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._changed_at = int(self.at.timestamp())
+        self._since = int(self.window.start.timestamp())
 
     def page_steps(self, session: Session, page: Changes, generation: int) -> Iterator[Step]:
         """Plan one page, as part of the full read or of the copy of *generation*.
@@ -168,10 +174,9 @@ class Copy:
     def forget(self, session: Session) -> bool:
         """Forget some of what has left the window; tells whether there may be more."""
         rows = Rows(session, self.calendar_id)
-        since = int(self.window.start.timestamp())
         removed_before = int((self.at - REMOVED_KEPT).timestamp())
         forgotten = rows.forget_occurrences(
-            before=since - 86_400, removed_before=removed_before, limit=ROWS_PER_STEP
+            before=self._since - 86_400, removed_before=removed_before, limit=ROWS_PER_STEP
         )
         if forgotten < ROWS_PER_STEP:
             forgotten = rows.forget_events(limit=ROWS_PER_STEP)
@@ -207,9 +212,8 @@ class Copy:
         """Add the occurrences of one family to *step*, or that they must wait."""
         touched = {item.key for item in (items if family.waits else family.upserts)}
         rolls = not (family.upserts or family.gone or family.waits)
-        at = 0 if rolls else int(self.at.timestamp())
-        is_series = series_of(items) is not None
-        if is_series and self.work_left <= 0:
+        at = 0 if rolls else self._changed_at
+        if self.work_left <= 0 and series_of(items) is not None:
             self.is_behind = True
             gone = set(family.gone)
             step.removed += [(r.uid, at) for r in held if r.event_key in gone and not r.deleted]
@@ -217,10 +221,10 @@ class Copy:
             return
         found = occurrences(self.vault, self.calendar_id, items, self.window)
         self.work_left -= found.work
-        since = int(self.window.start.timestamp())
-        plan = plan_occurrences(held, found.wanted, touched=touched, since=since, at=at)
+        plan = plan_occurrences(held, found.wanted, touched=touched, since=self._since, at=at)
         step.add(plan, at=at)
-        step.expanded += [name] if is_series else []
+        if found.of_series:
+            step.expanded.append(name)
 
     def _stored(self, rows: Rows, batch: Mapping[bytes, _Family]) -> dict[bytes, list[Keyed]]:
         """Open the members that are neither replaced nor gone, by family."""
@@ -243,7 +247,7 @@ class Copy:
             return {}
         owner |= {item.key: name for name, family in batch.items() for item in family.upserts}
         found: dict[bytes, list[Held]] = {}
-        for row in rows.held(owner, since=int(self.window.start.timestamp())):
+        for row in rows.held(owner, since=self._since):
             if row.event_key in owner:
                 found.setdefault(owner[row.event_key], []).append(row)
         return found

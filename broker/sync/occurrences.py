@@ -18,10 +18,14 @@ CHARACTERS_PER_WORK = 4
 
 
 class Occurring(NamedTuple):
-    """The occurrences of a family, and what finding them has cost in the units of MAX_WORK."""
+    """The occurrences of a family, and what finding them has cost in the units of MAX_WORK.
+
+    *of_series* says that there may be more of them beyond the window.
+    """
 
     wanted: list[Wanted]
     work: int = 0
+    of_series: bool = False
 
 
 def series_of(family: Iterable[Keyed]) -> Keyed | None:
@@ -62,7 +66,7 @@ def _series(
 ) -> Occurring:
     event = master.event
     if event.start is None or event.end is None:
-        return Occurring([])
+        return Occurring([], of_series=True)
     series = series_uid(vault, calendar_id, master.key)
     replaced = {
         item.event.original_start.at for item in exceptions if item.event.original_start is not None
@@ -83,7 +87,7 @@ def _series(
         wanted = _wanted(item, uid, series)
         if wanted is not None:
             found.append(wanted)
-    return Occurring(found, work + WORK_PER_OCCURRENCE * len(found))
+    return Occurring(found, work + WORK_PER_OCCURRENCE * len(found), of_series=True)
 
 
 def _wanted(item: Keyed, uid: bytes, series: bytes | None) -> Wanted | None:
