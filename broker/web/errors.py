@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import msgspec
-from flask import Flask, Response, request
+from flask import Flask, Response, make_response, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -82,11 +82,15 @@ def register(app: Flask, *, page: PageRenderer) -> None:
     """Answer every error of *app*; *page* is given a reason code and a status for people."""
 
     def answered(error: Exception) -> ResponseReturnValue:
+        # What failed while another error was answered comes wrapped.
+        error = getattr(error, "original_exception", None) or error
         refusal = _refusal(error)
         if refusal.status >= 500:
             _log(error, refusal)
         if not _is_for_applications(request.path):
-            return page(refusal.code, refusal.status)
+            shown = make_response(page(refusal.code, refusal.status))
+            shown.headers.update(refusal.headers)
+            return shown
         body = {"error": refusal.code} if not refusal.body else refusal.body
         return json_answer(body, refusal.status, refusal.headers)
 

@@ -33,7 +33,7 @@ _HEADERS = {
 # What JSON answers call by its standard name has words of its own on pages.
 _WORDED = {
     "temporarily_unavailable": "temporarily_down",
-    "too_many_requests": "rate_limited",
+    "too_many_requests": "too_many_begun",
     "server_error": "unexpected",
 }
 _WITHOUT_COOKIES = ("/v1/", "/oauth/token", "/hooks/", "/health")
@@ -108,12 +108,12 @@ def csp_nonce() -> str:
 
 def error_page(code: str, status: int) -> ResponseReturnValue:
     """Show the page of an error that no view has dealt with."""
+    facts = {"reference": request_id.get() or ""}
+    # Whatever takes a form also shows it, or leads to where it is shown.
+    here = request.full_path.removesuffix("?") if request.method == "GET" else request.path
+    url = here if status == 429 or status >= 500 else None
     code = _WORDED.get(code, code)
-    return pages.problem(code, status=status, facts={"reference": _reference()}, legal=legal())
-
-
-def _reference() -> str:
-    return request_id.get() or ""
+    return pages.problem(code, status=status, retry_url=url, facts=facts, legal=legal())
 
 
 def _policy(targets: list[str]) -> str:

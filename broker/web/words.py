@@ -222,6 +222,13 @@ _OURS = {
         N_("Try again"),
         Press.RETRY,
     ),
+    "too_many_begun": Words(
+        N_("Many connections were begun here just now"),
+        N_("We take only so many at a time from one browser and one network. Nothing was shared."),
+        N_("Wait a few minutes, then try again. What you have connected already keeps working."),
+        N_("Try again"),
+        Press.RETRY,
+    ),
     "temporarily_down": Words(
         N_("We have to pause for a moment"),
         N_("A part of our service cannot be reached just now. What you connected is safe."),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from flask.testing import FlaskClient
@@ -49,3 +51,14 @@ def test_a_person_sees_a_page(browser: FlaskClient) -> None:
 
     assert (answer.status_code, answer.mimetype) == (503, "text/html")
     assert "We have to pause for a moment" in answer.text
+    assert int(answer.headers["Retry-After"]) > 0
+    again = html.unescape(answer.text.partition('class="main" href="')[2].partition('"')[0])
+    assert again == "/oauth/authorize?" + urlencode(query, safe="/:")
+
+
+@pytest.mark.parametrize("place", ["google", "cancel"])
+def test_what_was_sent_in_vain_leads_back_to_its_page(browser: FlaskClient, place: str) -> None:
+    answer = browser.post(f"/connect/handle/{place}", base_url=BROKER)
+
+    assert answer.status_code == 503
+    assert f'class="main" href="/connect/handle/{place}"' in answer.text

@@ -76,6 +76,10 @@ def test_one_browser_cannot_open_attempts_without_end(world: World) -> None:
 
     assert answers.count(303) == 60
     assert set(answers[60:]) == {429}
+    page = world.authorize(browser)
+    assert 0 < int(page.headers["Retry-After"]) <= 600
+    assert "Many connections were begun here just now" in page.text
+    assert 'class="main" href="/oauth/authorize?' in page.text
     assert world.authorize(world.browser()).status_code == 303
     assert world.count("connect_attempts") == 61
     world.clock.advance(minutes=10)

@@ -123,7 +123,8 @@ def test_each_error_has_its_status(
     assert (answer.status_code, answer.json["error"]) == (status, code)
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.json.keys() <= {"error", "request_id"}
-    assert ("Retry-After" in answer.headers) is (status == 503)
+    for said in (answer, shown):
+        assert ("Retry-After" in said.headers) is (status == 503)
     assert (shown.status_code, shown.text) == (status, f"page {code}")
 
 
