@@ -7,7 +7,7 @@ import sys
 
 from app import create_app
 from broker import logs
-from broker.cli import cannot_start, unconfigured
+from broker.cli import cannot_start, needs_settings, unconfigured
 from broker.errors import ConfigError
 from broker.settings import Settings
 
@@ -18,7 +18,7 @@ logs.configure()
 try:
     app = create_app(Settings.from_env(os.environ))
 except ConfigError as error:
-    if os.environ.get("FLASK_RUN_FROM_CLI") != "true":
+    if needs_settings():
         print(cannot_start(error), file=sys.stderr, flush=True)
         sys.exit(GUNICORN_GIVES_UP)
     app = unconfigured(error)

@@ -30,6 +30,8 @@ from broker.services import (
 from broker.services.runtime import Runtime, current_runtime
 from broker.supervisor import Child, Supervisor
 
+_SERVED_BY_FLASK = frozenset({"run", "shell", "routes"})
+
 keys_group = AppGroup("keys", help="Make, rotate and count the keys that seal what we hold.")
 
 
@@ -53,7 +55,19 @@ def register_commands(app: Flask) -> None:
 def cannot_start(error: ConfigError) -> str:
     """Say for a terminal what is wrong with the environment."""
     problems = "\n".join(f"  - {problem}" for problem in error.problems)
-    return f"Calbroker cannot start with these settings:\n{problems}"
+    return (
+        f"Calbroker cannot start with these settings:\n{problems}\n"
+        "To try it on this machine, `make run` needs no settings."
+    )
+
+
+def needs_settings() -> bool:
+    """Tell whether nothing can begin without settings: a server, or a look inside the app.
+
+    Our own commands under `flask` say for themselves what they miss, and some miss nothing.
+    """
+    context = click.get_current_context(silent=True)
+    return context is None or context.info_name in _SERVED_BY_FLASK
 
 
 def unconfigured(error: ConfigError) -> Flask:

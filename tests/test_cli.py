@@ -282,6 +282,17 @@ def test_without_settings_the_real_command_says_what_is_missing() -> None:
     assert "Traceback" not in upgraded.stderr
 
 
+@pytest.mark.parametrize("words", ["run --port 6999", "run --debug --port 6999", "routes"])
+def test_without_settings_flask_serves_nothing(words: str) -> None:
+    refused = flask(*words.split())
+
+    assert refused.returncode == 4
+    assert "  - PUBLIC_URL is not set" in refused.stderr
+    assert "make run" in refused.stderr
+    assert "Serving" not in refused.stdout
+    assert "Traceback" not in refused.stderr
+
+
 @pytest.mark.parametrize(
     "words",
     [
