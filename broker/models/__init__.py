@@ -3,7 +3,7 @@
 from broker.models.account import Account, Profile
 from broker.models.application import Application, ApplicationSecret, RedirectUri
 from broker.models.audit import AuditEntry, KeyCanary
-from broker.models.base import Base, db, install, reading, snapshot, transaction
+from broker.models.base import Base, at_once, db, install, reading, snapshot, transaction
 from broker.models.calendar import Calendar, Event, Occurrence
 from broker.models.connection import Connection, Revocation, Subscription
 from broker.models.learned import HostAuthority, LearnedServer
@@ -37,6 +37,7 @@ __all__ = [
     "Revocation",
     "Subscription",
     "Task",
+    "at_once",
     "db",
     "install",
     "reading",

@@ -77,13 +77,7 @@ def transaction() -> Iterator[Session]:
     write. On SQLite the write lock is taken at once (`BEGIN IMMEDIATE`): a transaction that
     reads first and writes later loses updates there. Does not nest.
     """
-    if purpose.get() is Purpose.WRITING:
-        raise RuntimeError("a transaction inside a transaction")
-    session = db.session()
-    if session.new or session.dirty or session.deleted:
-        raise RuntimeError("changes were made outside a transaction")
-    session.rollback()
-    _let_go()
+    session = _forgetting_reads()
     token = purpose.set(Purpose.WRITING)
     try:
         session.connection()
@@ -96,8 +90,38 @@ def transaction() -> Iterator[Session]:
         purpose.reset(token)
 
 
+@contextmanager
+def at_once() -> Iterator[DbConnection]:
+    """Give a connection for one statement that is a step by itself, be it a read or a write.
+
+    A third of what a transaction costs, and on PostgreSQL one round trip in place of three. It
+    holds nothing afterwards. What was read before is read again, as after a transaction.
+    """
+    _forgetting_reads()
+    token = purpose.set(Purpose.AT_ONCE)
+    try:
+        with db.engine.connect() as connection:
+            yield connection
+    finally:
+        purpose.reset(token)
+
+
+def _forgetting_reads() -> Session:
+    """Give the session, whose snapshot has ended, and so has that of `snapshot`."""
+    if purpose.get() is Purpose.WRITING:
+        raise RuntimeError("a transaction inside a transaction")
+    session = db.session()
+    if session.new or session.dirty or session.deleted:
+        raise RuntimeError("changes were made outside a transaction")
+    session.rollback()
+    _let_go()
+    return session
+
+
 def changed(
-    session: Session, statement: Update | Delete, values: Mapping[str, object] | None = None
+    session: Session | DbConnection,
+    statement: Update | Delete,
+    values: Mapping[str, object] | None = None,
 ) -> int:
     """Run an UPDATE or DELETE and tell how many rows it changed.
 

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from broker.errors import LeaseLost, RateLimited
 from broker.ids import jitter, new_id
-from broker.models import Task, reading, transaction
+from broker.models import Task, at_once, transaction
 from broker.models.base import UtcDateTime, changed, table_of
 from broker.models.upserts import insert_into, is_postgresql
 from broker.services.runtime import Runtime
@@ -56,10 +56,10 @@ _CLAIM = (
 # One that has ended is held by nobody, though nobody has claimed it since.
 _HELD = _TASKS.c.lease_until.is_not(None)
 _HOLD = update(_TASKS).where(_OURS, _HELD).values(lease_until=_LEASE_UNTIL)
-_END = delete(_TASKS).where(_OURS, ~_WANTED)
+_END = delete(_TASKS).where(_OURS, _HELD, ~_WANTED)
 _COME_BACK = (
     update(_TASKS)
-    .where(_OURS)
+    .where(_OURS, _HELD)
     .values(
         due_at=case((_WANTED, _TASKS.c.wanted_at), else_=bindparam("next", type_=UtcDateTime())),
         lease_until=None,
@@ -169,10 +169,9 @@ def due(runtime: Runtime, limit: int = 500, *, drained: bool = True) -> list[str
 
 def anything_due(runtime: Runtime, *, drained: bool = True) -> bool:
     """Tell, without taking the write lock, whether `due` would find anything."""
-    session = reading()
-    found = session.execute(_ANY_READY, _ready_at(runtime.clock.now(), drained)).first()
-    session.rollback()
-    return found is not None
+    ready_at = _ready_at(runtime.clock.now(), drained)
+    with at_once() as database:
+        return database.execute(_ANY_READY, ready_at).first() is not None
 
 
 def _ready_at(now: datetime, drained: bool) -> dict[str, object]:
@@ -185,8 +184,8 @@ def claim(
     """Take a task that is due; None when it is gone, not due, or in other hands."""
     now = runtime.clock.now()
     values = {"task": task_id, "now": now, "held_until": now + LEASE}
-    with transaction() as session:
-        row = session.execute(_CLAIM, values).one_or_none()
+    with at_once() as database:
+        row = database.execute(_CLAIM, values).one_or_none()
     if row is None:
         return None
     kind, subject_id, fence, attempts = row
@@ -208,9 +207,9 @@ def renew(runtime: Runtime, lease: Lease) -> bool:
 
     That somebody holds on does not mean that the work gets on.
     """
-    with transaction() as session:
+    with at_once() as database:
         values = _ours(lease, held_until=runtime.clock.now() + LEASE)
-        return bool(changed(session, _HOLD, values))
+        return bool(changed(database, _HOLD, values))
 
 
 def reason(session: Session, lease: Lease) -> str | None:
@@ -220,8 +219,8 @@ def reason(session: Session, lease: Lease) -> str | None:
 
 def finish(
     session: Session, lease: Lease, next_due_at: datetime | None, *, reason: str | None = None
-) -> None:
-    """End a task well, in the step's own transaction.
+) -> bool:
+    """End a task well, in the step's own transaction; False when it is no longer ours.
 
     It comes back at *next_due_at*, or at once when somebody asked for it while it ran. With
     None it is done for good, unless it was asked for meanwhile. *reason* says why it comes
@@ -229,9 +228,19 @@ def finish(
     """
     if next_due_at is None:
         if changed(session, _END, _ours(lease)):
-            return
+            return True
         next_due_at = lease.started_at
-    session.execute(_COME_BACK, _ours(lease, next=next_due_at, reason=reason))
+    return bool(changed(session, _COME_BACK, _ours(lease, next=next_due_at, reason=reason)))
+
+
+def conclude(session: Session, lease: Lease, next_due_at: datetime) -> None:
+    """Begin the step that is a task's last: `hold` and `finish` as one.
+
+    Raises LeaseLost when somebody else has claimed or dropped it.
+    """
+    lease.get_on()
+    if not finish(session, lease, next_due_at):
+        raise LeaseLost(lease.kind.value)
 
 
 def _ours(lease: Lease, **values: object) -> dict[str, object]:
@@ -241,8 +250,8 @@ def _ours(lease: Lease, **values: object) -> dict[str, object]:
 def fail(runtime: Runtime, lease: Lease, reason: str, retry_after: timedelta | None = None) -> None:
     """End a task badly: it comes back after *retry_after*, or later with every failure."""
     wait = retry_after or backoff(lease.attempts)
-    with transaction() as session:
-        session.execute(
+    with at_once() as database:
+        database.execute(
             update(_TASKS)
             .where(_TASKS.c.id == lease.task_id, _TASKS.c.fence == lease.fence)
             .values(

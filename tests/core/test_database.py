@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import QueuePool, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from broker.models import Heartbeat, db, snapshot, transaction
+from broker.models import Heartbeat, at_once, db, snapshot, transaction
 from broker.models.base import table_of
 from tests.world import World
 
@@ -71,6 +71,41 @@ def test_an_undone_transaction_leaves_nothing_to_read() -> None:
 def test_a_transaction_does_not_nest() -> None:
     with transaction():
         with pytest.raises(RuntimeError, match="inside a transaction"), transaction():
+            pass
+
+
+def test_a_statement_at_once_is_committed_and_ends_the_snapshot() -> None:
+    assert names() == []
+
+    with at_once() as database:
+        database.execute(insert(_BEATS), {"name": "clock", "at": datetime.now(UTC)})
+
+    assert names() == ["clock"]
+
+
+def test_what_a_statement_at_once_returns_is_committed_too() -> None:
+    adding = insert(_BEATS).returning(_BEATS.c.name)
+
+    with at_once() as database:
+        added = database.execute(adding, {"name": "clock", "at": datetime.now(UTC)}).first()
+
+    assert added == ("clock",)
+    assert names() == ["clock"]
+
+
+def test_a_statement_at_once_holds_nothing(world: World) -> None:
+    pool = cast(QueuePool, db.engine.pool)
+    held = pool.checkedout()
+
+    with at_once() as database:
+        assert database.execute(select(_BEATS.c.name)).all() == []
+
+    assert pool.checkedout() == held
+
+
+def test_a_step_is_not_cut_in_two() -> None:
+    with transaction(), pytest.raises(RuntimeError, match="inside a transaction"):
+        with at_once():
             pass
 
 

@@ -9,7 +9,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import insert, select, text
 from sqlalchemy.engine import Connection as DbConnection
 
-from broker.models import Heartbeat, db, reading, snapshot, transaction
+from broker.models import Heartbeat, at_once, db, reading, snapshot, transaction
 from broker.models.base import table_of
 from tests.world import NOW, World
 
@@ -50,6 +50,14 @@ def test_a_transaction_is_one_until_it_ends() -> None:
         raise RuntimeError("on purpose")
 
     assert reading().scalars(_NAMES).all() == []
+
+
+def test_a_statement_at_once_is_no_transaction_and_stays() -> None:
+    with at_once() as database:
+        database.execute(insert(_BEATS), {"name": "clock", "at": NOW})
+        assert status(database) is TransactionStatus.IDLE
+
+    assert reading().scalars(_NAMES).all() == ["clock"]
 
 
 @pytest.mark.parametrize("rest_s", [0, 3600])

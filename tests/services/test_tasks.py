@@ -269,3 +269,37 @@ def test_the_oldest_comes_first_and_no_more_than_asked(desk: Desk) -> None:
 
     rows = desk.world.rows("SELECT id, subject_id FROM tasks")
     assert [dict(map(tuple, rows))[task_id] for task_id in first] == ["cal_4", "cal_3"]
+
+
+def test_the_last_step_may_hold_and_finish_as_one(desk: Desk) -> None:
+    lease = desk.claim(desk.want())
+
+    with transaction() as session:
+        tasks.conclude(session, lease, desk.now + timedelta(hours=1))
+
+    assert desk.row().attempts == 0
+    assert desk.row().lease_until is None
+    assert desk.due_at == desk.now + timedelta(hours=1)
+
+
+@pytest.mark.parametrize("how", ["claimed", "finished", "dropped"])
+def test_whoever_lost_the_lease_concludes_nothing(desk: Desk, how: str) -> None:
+    """Not even what the step had written before."""
+    task_id = desk.want()
+    lost = desk.claim(task_id)
+    if how == "claimed":
+        desk.world.clock.advance(seconds=10)
+        desk.claim(task_id)
+    elif how == "finished":
+        desk.finish(lost, hours=2)
+    else:
+        with transaction() as session:
+            tasks.drop(session, [Kind.CLEAN_UP], [SUBJECT])
+    before = desk.row()
+
+    with pytest.raises(LeaseLost), transaction() as session:
+        other_id = tasks.want(session, Kind.RETIRE, "con_other", desk.now, desk.now)
+        tasks.conclude(session, lost, desk.now + timedelta(hours=1))
+
+    assert desk.row() == before
+    assert tasks.claim(desk.runtime, other_id) is None
