@@ -11,17 +11,22 @@ from datetime import datetime
 from sqlalchemy import String, bindparam, func, select, union_all
 
 from broker.errors import RateLimited
-from broker.models import Calendar, Task, reading
+from broker.models import Calendar, Task, at_once
 from broker.models.base import UtcDateTime, table_of
 from broker.services.runtime import Runtime
-from broker.services.tasks import Kind
+from broker.services.tasks import Kind, Lease
 
 ASKING = frozenset({Kind.LIST_CALENDARS, Kind.SYNC_CALENDAR, Kind.SUBSCRIBE})
 
 _TASKS, _CALENDARS = table_of(Task), table_of(Calendar)
-_OURS = bindparam("connection", type_=String())
+_SUBJECT = bindparam("subject", type_=String())
+# Of a calendar its connection; else the subject is the connection.
+_CONNECTION = func.coalesce(
+    select(_CALENDARS.c.connection_id).where(_CALENDARS.c.id == _SUBJECT).scalar_subquery(),
+    _SUBJECT,
+)
 _SUBJECTS = union_all(
-    select(_OURS), select(_CALENDARS.c.id).where(_CALENDARS.c.connection_id == _OURS)
+    select(_CONNECTION), select(_CALENDARS.c.id).where(_CALENDARS.c.connection_id == _CONNECTION)
 )
 _UNTIL = select(func.max(_TASKS.c.due_at)).where(
     _TASKS.c.kind.in_([kind.value for kind in ASKING]),
@@ -31,11 +36,13 @@ _UNTIL = select(func.max(_TASKS.c.due_at)).where(
 )
 
 
-def until(runtime: Runtime, connection_id: str) -> datetime | None:
-    """Tell until when a connection's provider wants to hear nothing; None when it may be asked."""
-    session = reading()
-    found: datetime | None = session.scalar(
-        _UNTIL, {"connection": connection_id, "now": runtime.clock.now()}
-    )
-    session.rollback()
+def until(runtime: Runtime, lease: Lease) -> datetime | None:
+    """Tell until when the provider of a task's connection wants to hear nothing.
+
+    None when it may be asked. The task's kind is one of those that are ASKING.
+    """
+    with at_once() as database:
+        found: datetime | None = database.scalar(
+            _UNTIL, {"subject": lease.subject_id, "now": runtime.clock.now()}
+        )
     return found

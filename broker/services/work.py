@@ -6,9 +6,7 @@ The one place where provider errors become decisions: wait, ask for a new connec
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from threading import Event, Thread
+from collections.abc import Callable, Mapping
 
 from flask import Flask, current_app
 from sqlalchemy import select, update
@@ -22,7 +20,7 @@ from broker.errors import (
     RateLimited,
     ScopeMissing,
 )
-from broker.models import Calendar, Connection, db, reading, transaction
+from broker.models import Calendar, Connection, reading, transaction
 from broker.services import (
     calendar_lists,
     connections,
@@ -36,6 +34,7 @@ from broker.services import (
     syncing,
     tasks,
 )
+from broker.services.leases import LeaseKeeper
 from broker.services.runtime import Runtime
 from broker.services.tasks import Kind, Lease
 
@@ -53,6 +52,7 @@ _RUNNERS: Mapping[Kind, Callable[[Runtime, Lease], None]] = {
 }
 _ON_CALENDARS = frozenset({Kind.SYNC_CALENDAR, Kind.ROLL_WINDOW, Kind.SUBSCRIBE})
 _ON_CONNECTIONS = frozenset({Kind.LIST_CALENDARS, Kind.RETIRE})
+_KEEPER = LeaseKeeper(tasks.RENEW_EVERY)
 
 
 def run(runtime: Runtime, task_id: str, get_on: Callable[[], None] = lambda: None) -> bool:
@@ -69,7 +69,7 @@ def run(runtime: Runtime, task_id: str, get_on: Callable[[], None] = lambda: Non
     try:
         try:
             if not _is_put_off(runtime, lease):
-                with keep_lease(runtime, lease):
+                with _KEEPER.keep(_renewal(runtime, lease)):
                     _RUNNERS[lease.kind](runtime, lease)
         except ProviderError as error:
             _provider_failed(runtime, lease, error)
@@ -84,10 +84,20 @@ def run(runtime: Runtime, task_id: str, get_on: Callable[[], None] = lambda: Non
     return True
 
 
+def _renewal(runtime: Runtime, lease: Lease) -> Callable[[], bool]:
+    """Give what holds on to a task, for a thread that is in no context of ours."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+
+    def renew() -> bool:
+        with app.app_context():
+            return tasks.renew(runtime, lease)
+
+    return renew
+
+
 def _is_put_off(runtime: Runtime, lease: Lease) -> bool:
     """Put a task back until its connection's provider may be asked again, where that is later."""
-    connection_id = _connection_of(lease) if lease.kind in pauses.ASKING else None
-    until = pauses.until(runtime, connection_id) if connection_id is not None else None
+    until = pauses.until(runtime, lease) if lease.kind in pauses.ASKING else None
     if until is None:
         return False
     tasks.fail(runtime, lease, RateLimited.reason, until - runtime.clock.now())
@@ -174,32 +184,3 @@ def _connection_of(lease: Lease) -> str | None:
         query = select(Calendar.connection_id).where(Calendar.id == lease.subject_id)
         return reading().scalar(query)
     return None
-
-
-@contextmanager
-def keep_lease(runtime: Runtime, lease: Lease) -> Iterator[None]:
-    """Renew a lease from a second thread for as long as the work takes.
-
-    A worker that is stopped stops renewing too, and loses the task to another.
-    """
-    done = Event()
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    thread = Thread(target=_renew_until, args=(app, runtime, lease, done), daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-
-
-def _renew_until(app: Flask, runtime: Runtime, lease: Lease, done: Event) -> None:
-    while not done.wait(tasks.RENEW_EVERY.total_seconds()):
-        with app.app_context():
-            try:
-                if not tasks.renew(runtime, lease):
-                    return
-            except Exception:
-                log.warning("lease not renewed", extra={"task": lease.task_id})
-            finally:
-                db.session.remove()
