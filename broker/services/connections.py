@@ -61,13 +61,8 @@ def of_calendar(calendar_id: str) -> tuple[Calendar, Connection] | None:
     return (row[0], row[1]) if row is not None else None
 
 
-WANTED = (Connection.disconnected_reason.is_(None), Connection.unused_since.is_(None))
-"""What `is_wanted` tells, for queries."""
-
-
-def is_wanted(connection: Connection) -> bool:
-    """Tell whether the provider accepts a connection and some application may read it."""
-    return connection.disconnected_reason is None and connection.unused_since is None
+WANTED = (_CONNECTIONS.c.disconnected_reason.is_(None), _CONNECTIONS.c.unused_since.is_(None))
+"""What says that the provider accepts a connection and some application may read it."""
 
 
 def key_place(connection_id: str) -> str:
@@ -119,9 +114,9 @@ def decode_credential(plain: bytes) -> Credential:
     return found
 
 
-def calendar_remote_id(key: DataKey, calendar: Calendar) -> str:
+def calendar_remote_id(key: DataKey, calendar_id: str, sealed: bytes) -> str:
     """Open what the provider calls a calendar."""
-    return key.open_text(calendar.sealed_remote_id, f"calendars:{calendar.id}:remote_id")
+    return key.open_text(sealed, f"calendars:{calendar_id}:remote_id")
 
 
 def calendar_name(key: DataKey, calendar: Calendar) -> str:

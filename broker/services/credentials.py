@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, or_, select, update
 
 from broker.errors import AuthorizationLost, ProviderUnavailable, RefreshPending, ScopeMissing
 from broker.logins import Credential, OAuthCredential
-from broker.models import Connection, db, reading, transaction
+from broker.models import Connection, at_once, reading, transaction
 from broker.models.base import changed, table_of
 from broker.providers.base import CalendarClient, OAuthProvider
 from broker.services import connections, moved_homes
@@ -28,13 +28,28 @@ REFRESH_LEASE = timedelta(seconds=75)
 LOOK_AGAIN = timedelta(milliseconds=50)
 PATIENCE = timedelta(seconds=5)
 _CONNECTIONS = table_of(Connection)
-_FIND = select(_CONNECTIONS).where(_CONNECTIONS.c.id == bindparam("id"))
+COLUMNS = (
+    _CONNECTIONS.c.id,
+    _CONNECTIONS.c.provider,
+    _CONNECTIONS.c.wrapped_key,
+    _CONNECTIONS.c.sealed_credential,
+    _CONNECTIONS.c.credential_version,
+    _CONNECTIONS.c.refresh_until,
+    _CONNECTIONS.c.disconnected_reason,
+)
+"""What of a connection is read here; whoever has just read it hands it on as *seen*."""
+
+_FIND = select(*COLUMNS).where(_CONNECTIONS.c.id == bindparam("id"))
 
 Result = TypeVar("Result")
 
 
 def with_client(
-    runtime: Runtime, connection_id: str, action: Callable[[CalendarClient], Result]
+    runtime: Runtime,
+    connection_id: str,
+    action: Callable[[CalendarClient], Result],
+    *,
+    seen: Connection | None = None,
 ) -> Result:
     """Do something with a working client; a refused access token is renewed once.
 
@@ -43,7 +58,7 @@ def with_client(
     A token that the provider has just issued and refuses all the same is its own trouble,
     ProviderUnavailable: only the refusal to renew says that the person has to come back.
     """
-    found, version = client(runtime, connection_id)
+    found, version = client(runtime, connection_id, seen=seen)
     try:
         return _with(runtime, connection_id, found, version, action)
     except AuthorizationLost:
@@ -62,8 +77,7 @@ def with_client(
 
 
 def _is_oauth(runtime: Runtime, connection_id: str) -> bool:
-    connection, _credential = _read(runtime, connection_id)
-    return isinstance(runtime.provider(connection.provider), OAuthProvider)
+    return isinstance(runtime.provider(_look(connection_id).provider), OAuthProvider)
 
 
 def _with(
@@ -85,19 +99,27 @@ def _with(
 
 
 def client(
-    runtime: Runtime, connection_id: str, *, stale: int | None = None
+    runtime: Runtime,
+    connection_id: str,
+    *,
+    stale: int | None = None,
+    seen: Connection | None = None,
 ) -> tuple[CalendarClient, int]:
     """Give a client with a credential that is good now, and the credential's version.
 
     Raises AuthorizationLost when the connection is gone or the provider refuses the refresh,
     ProviderMissing, and what `OAuthProvider.refresh` raises.
     """
-    connection, credential = fresh(runtime, connection_id, stale=stale)
+    connection, credential = fresh(runtime, connection_id, stale=stale, seen=seen)
     return runtime.provider(connection.provider).client(credential), connection.credential_version
 
 
 def fresh(
-    runtime: Runtime, connection_id: str, *, stale: int | None = None
+    runtime: Runtime,
+    connection_id: str,
+    *,
+    stale: int | None = None,
+    seen: Connection | None = None,
 ) -> tuple[Connection, Credential]:
     """Give a connection, as it was read, and a credential that does not expire within minutes.
 
@@ -107,7 +129,8 @@ def fresh(
     """
     waited_from = runtime.clock.now()
     while True:
-        connection, credential = _read(runtime, connection_id)
+        connection, credential = _opened(runtime, seen or _look(connection_id))
+        seen = None
         if not _needs_refresh(runtime, connection, credential, stale):
             return connection, credential
         provider = cast(OAuthProvider, runtime.provider(connection.provider))
@@ -129,14 +152,20 @@ def fresh(
 
 
 def _read(runtime: Runtime, connection_id: str) -> tuple[Connection, Credential]:
+    return _opened(runtime, _look(connection_id))
+
+
+def _opened(runtime: Runtime, connection: Connection) -> tuple[Connection, Credential]:
+    return connection, connections.credential(runtime.vault, connection)
+
+
+def _look(connection_id: str) -> Connection:
     """Read what is there now, and hold no snapshot while a provider is asked."""
-    reading().rollback()
-    with db.engine.connect() as now:
-        row = now.execute(_FIND, {"id": connection_id}).one_or_none()
+    with at_once() as database:
+        row = database.execute(_FIND, {"id": connection_id}).one_or_none()
     if row is None or row.disconnected_reason is not None:
         raise AuthorizationLost("broker", "credential", detail="not connected")
-    connection = cast(Connection, row)
-    return connection, connections.credential(runtime.vault, connection)
+    return cast(Connection, row)
 
 
 def _version(connection_id: str) -> int | None:

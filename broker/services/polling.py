@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, select
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, exists
 
 from broker.ids import jitter
-from broker.models import Subscription
-from broker.models.base import UtcDateTime
+from broker.models import Calendar, Subscription
+from broker.models.base import UtcDateTime, table_of
 from broker.services.runtime import Runtime
 
 GROWTH = 1.5
 LONGEST = 6
 QUIET_ENOUGH = 5
 
-_PUSHED = (
-    select(Subscription.id)
+_SUBSCRIPTIONS = table_of(Subscription)
+IS_PUSHED = (
+    exists()
     .where(
-        Subscription.calendar_id == bindparam("pushed"),
-        Subscription.expires_at > bindparam("now", type_=UtcDateTime()),
+        _SUBSCRIPTIONS.c.calendar_id == table_of(Calendar).c.id,
+        _SUBSCRIPTIONS.c.expires_at > bindparam("now", type_=UtcDateTime()),
         # One that was never heard of may be one that cannot reach us.
-        Subscription.heard_at.is_not(None),
+        _SUBSCRIPTIONS.c.heard_at.is_not(None),
     )
-    .limit(1)
+    .label("is_pushed")
 )
+"""A column beside a calendar's own: whether push works for it *now*."""
 
 
 def quiet_after(quiet_passes: int, *, changed: bool) -> int:
@@ -38,9 +39,8 @@ def stretch(quiet_passes: int) -> float:
     return float(min(GROWTH**quiet_passes, LONGEST))
 
 
-def next_poll(runtime: Runtime, session: Session, calendar_id: str, quiet_passes: int) -> datetime:
+def next_poll(runtime: Runtime, quiet_passes: int, *, is_pushed: bool) -> datetime:
     """Date the next poll, with jitter; while push works a poll only makes sure."""
-    now = runtime.clock.now()
-    pushed = session.scalar(_PUSHED, {"pushed": calendar_id, "now": now}) is not None
-    longer = LONGEST if pushed else stretch(quiet_passes)
-    return now + timedelta(seconds=runtime.settings.poll_seconds) * longer * jitter()
+    longer = LONGEST if is_pushed else stretch(quiet_passes)
+    wait = timedelta(seconds=runtime.settings.poll_seconds) * longer * jitter()
+    return runtime.clock.now() + wait

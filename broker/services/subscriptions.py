@@ -117,7 +117,8 @@ def _subject(runtime: Runtime, lease: Lease) -> _Subject | None:
     if not isinstance(provider, PushProvider):
         return None
     key = connections.data_key(runtime.vault, connection)
-    return _Subject(connection.id, connections.calendar_remote_id(key, calendar), provider)
+    remote_id = connections.calendar_remote_id(key, calendar.id, calendar.sealed_remote_id)
+    return _Subject(connection.id, remote_id, provider)
 
 
 def _is_seen_to(runtime: Runtime, lease: Lease) -> bool:

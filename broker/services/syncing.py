@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from typing import Any, cast
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import BindParameter, ColumnElement, bindparam, func, select, update
 
 from broker.crypto import DataKey
 from broker.domain import Changes, window_at
 from broker.errors import CursorExpired, MassDelete, ProtocolError
-from broker.models import Calendar, Connection, transaction
+from broker.models import Calendar, Connection, at_once, transaction
 from broker.models.base import UtcDateTime, table_of
 from broker.providers.base import CalendarClient
 from broker.services import connections, copies, credentials, initial_sync, polling, tasks
@@ -31,26 +32,72 @@ ASK_AGAIN = timedelta(seconds=60)
 EVENTS_UNREADABLE = "events_unreadable"
 
 _CALENDARS, _CONNECTIONS = table_of(Calendar), table_of(Connection)
+_CALENDAR = _CALENDARS.c.id == bindparam("calendar")
+_SUBJECT = (
+    select(
+        *credentials.COLUMNS,
+        _CONNECTIONS.c.initial_sync_at,
+        _CALENDARS.c.sealed_remote_id,
+        _CALENDARS.c.sealed_cursor,
+        _CALENDARS.c.generation,
+        _CALENDARS.c.skipped,
+        _CALENDARS.c.quiet_passes,
+        _CALENDARS.c.held_back_at,
+        polling.IS_PUSHED,
+    )
+    .join_from(_CALENDARS, _CONNECTIONS)
+    .where(_CALENDAR, _CALENDARS.c.deleted_at.is_(None), *connections.WANTED)
+)
 _AT = bindparam("at", type_=UtcDateTime())
 _CONNECTION_SYNCED = (
     update(_CONNECTIONS)
-    .where(_CONNECTIONS.c.id == bindparam("synced"))
+    .where(_CONNECTIONS.c.id == bindparam("connection"))
     .values(last_attempt_at=_AT, last_success_at=_AT, reason=None)
+)
+
+
+def _new(column: str) -> BindParameter[Any]:
+    return bindparam(column, type_=_CALENDARS.c[column].type)
+
+
+def _if_any(column: str) -> ColumnElement[Any]:
+    return func.coalesce(_new(column), _CALENDARS.c[column])
+
+
+_CALENDAR_SYNCED = (
+    update(_CALENDARS)
+    .where(_CALENDAR)
+    .values(
+        synced_through=_AT,
+        last_attempt_at=_AT,
+        held_back_at=None,
+        reason=_new("reason"),
+        skipped=_new("skipped"),
+        quiet_passes=_new("quiet_passes"),
+        sealed_cursor=_if_any("sealed_cursor"),
+        tzid=_if_any("tzid"),
+        full_read_at=_if_any("full_read_at"),
+        rolled_to=_if_any("rolled_to"),
+    )
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The calendar that a pass is about, as it was when the pass began."""
+    """The calendar that a pass is about, as it was when the pass began.
+
+    *connection* is as `credentials` reads it.
+    """
 
     calendar_id: str
     remote_id: str
-    connection_id: str
+    connection: Connection
     key: DataKey
     cursor: str | None
     generation: int
     skipped: int
     quiet_passes: int
+    is_pushed: bool
     asked_before: bool
     initially_synced: bool
 
@@ -85,26 +132,30 @@ def sync_calendar(runtime: Runtime, lease: Lease) -> None:
 
 
 def _subject(runtime: Runtime, lease: Lease) -> Subject | None:
-    found = connections.of_calendar(lease.subject_id)
-    if found is None or found[0].deleted_at or not connections.is_wanted(found[1]):
+    """Read what a pass needs to know; None, and the task's end, where nobody wants it."""
+    calendar_id = lease.subject_id
+    values = {"calendar": calendar_id, "now": lease.started_at}
+    with at_once() as database:
+        row = database.execute(_SUBJECT, values).one_or_none()
+    if row is None:
         with transaction() as session:
             tasks.finish(session, lease, None)
         return None
-    calendar, connection = found
+    connection = cast(Connection, row)
     key = connections.data_key(runtime.vault, connection)
-    sealed = calendar.sealed_cursor
-    place = f"calendars:{calendar.id}:cursor"
+    place, sealed = f"calendars:{calendar_id}:cursor", row.sealed_cursor
     return Subject(
-        calendar_id=calendar.id,
-        remote_id=connections.calendar_remote_id(key, calendar),
-        connection_id=connection.id,
+        calendar_id=calendar_id,
+        remote_id=connections.calendar_remote_id(key, calendar_id, row.sealed_remote_id),
+        connection=connection,
         key=key,
         cursor=key.open_text(sealed, place) if sealed else None,
-        generation=calendar.generation,
-        skipped=calendar.skipped,
-        quiet_passes=calendar.quiet_passes,
-        asked_before=calendar.held_back_at is not None,
-        initially_synced=connection.initial_sync_at is not None,
+        generation=row.generation,
+        skipped=row.skipped,
+        quiet_passes=row.quiet_passes,
+        is_pushed=row.is_pushed,
+        asked_before=row.held_back_at is not None,
+        initially_synced=row.initial_sync_at is not None,
     )
 
 
@@ -116,7 +167,8 @@ def _pass(runtime: Runtime, lease: Lease, subject: Subject) -> Applied:
         pages = client.changes(subject.remote_id, subject.cursor, window_at(lease.started_at))
         return _apply_pages(runtime, lease, subject, generation, pages)
 
-    return credentials.with_client(runtime, subject.connection_id, read)
+    connection = subject.connection
+    return credentials.with_client(runtime, connection.id, read, seen=connection)
 
 
 def _begin(runtime: Runtime, lease: Lease, subject: Subject) -> int:
@@ -179,36 +231,38 @@ def _record(
     copy: Copy,
 ) -> None:
     """End a pass: cursor, status and the next date, once all that it brought is written."""
-    at = lease.started_at
-    unreadable = skipped if subject.cursor is None else subject.skipped + skipped
+    at, calendar_id = lease.started_at, subject.calendar_id
+    was_full = subject.cursor is None
+    unreadable = skipped if was_full else subject.skipped + skipped
     reason = EVENTS_UNREADABLE if unreadable else None
-    values: dict[str, object] = {
-        "synced_through": at,
-        "last_attempt_at": at,
-        "held_back_at": None,
-        "quiet_passes": quiet,
+    synced = {
+        "calendar": calendar_id,
+        "at": at,
         "reason": copies.SERIES_WAITING if copy.is_behind else reason,
         "skipped": unreadable,
+        "quiet_passes": quiet,
+        "sealed_cursor": _sealed_cursor(subject, page),
+        "tzid": page.tzid or None,
+        "full_read_at": at if was_full else None,
+        "rolled_to": copy.window.end if was_full else None,
     }
-    if page.cursor is not None and page.cursor != subject.cursor:
-        place = f"calendars:{subject.calendar_id}:cursor"
-        values["sealed_cursor"] = subject.key.seal_text(page.cursor, place)
-    if page.tzid:
-        values["tzid"] = page.tzid
-    if subject.cursor is None:
-        values |= {"full_read_at": at, "rolled_to": copy.window.end}
+    following = polling.next_poll(runtime, quiet, is_pushed=subject.is_pushed)
     with transaction() as session:
-        connections.lock(session, [subject.connection_id])
-        tasks.hold(session, lease, runtime.clock.now())
+        # Writing it locks it, as `connections.lock` does, and like that comes first.
+        session.execute(_CONNECTION_SYNCED, {"connection": subject.connection.id, "at": at})
+        tasks.conclude(session, lease, following)
+        session.execute(_CALENDAR_SYNCED, synced)
         if copy.is_behind:
-            tasks.want(session, Kind.ROLL_WINDOW, subject.calendar_id, at, at + copies.GO_ON)
-        own = _CALENDARS.c.id == subject.calendar_id
-        session.execute(update(_CALENDARS).where(own).values(values))
-        session.execute(_CONNECTION_SYNCED, {"synced": subject.connection_id, "at": at})
+            tasks.want(session, Kind.ROLL_WINDOW, calendar_id, at, at + copies.GO_ON)
         if not subject.initially_synced:
-            initial_sync.note(session, subject.connection_id, at)
-        following = polling.next_poll(runtime, session, subject.calendar_id, quiet)
-        tasks.finish(session, lease, following)
+            initial_sync.note(session, subject.connection.id, at)
+
+
+def _sealed_cursor(subject: Subject, page: Changes) -> bytes | None:
+    """Seal the cursor that a pass brought; None when it is where it was."""
+    if page.cursor is None or page.cursor == subject.cursor:
+        return None
+    return subject.key.seal_text(page.cursor, f"calendars:{subject.calendar_id}:cursor")
 
 
 def _hold_back(runtime: Runtime, lease: Lease, subject: Subject, error: MassDelete) -> None:
