@@ -90,7 +90,10 @@ def form(
     }
     if isinstance(provider, PasswordProvider):
         facts = _facts(attempt, provider) if notice else None
-        common |= {"form": form or password_form(attempt, slug), "diagnosis": diagnosis}
+        typed = form if isinstance(form, PasswordForm) else password_form(attempt, slug)
+        for name, value in typed.to_keep().items():
+            typed[name].data = value
+        common |= {"form": typed, "diagnosis": diagnosis}
         return pages.password(app, problem=notice, facts=facts, **common)
     shown = form or ConnectForm(with_terms=has_terms())
     client_id = {"client_id": _client_id(provider)}
@@ -108,7 +111,7 @@ def password_form(attempt: Attempt, slug: str) -> PasswordForm:
 
 def keep_typed(attempt: Attempt, slug: str, form: PasswordForm) -> None:
     """Keep what was sent, the password excepted."""
-    values = {name: form[name].data or "" for name in form.kept if not form[name].errors}
+    values = {name: text for name, text in form.to_keep().items() if not form[name].errors}
     typed_values.keep(current_runtime(), attempt, slug, values)
 
 

@@ -23,6 +23,7 @@ from wtforms.validators import (
 from broker.logins import Login
 from broker.web.phrases import Words
 from broker.web.translations import N_
+from broker.web.typed_text import EMAIL, is_email, lower_domain, trimmed, without_password
 
 # In the order in which they stand on a page.
 VISIBLE_FIELDS = ("email", "url", "username", "password", "app_code", "agree")
@@ -35,25 +36,8 @@ LONGEST_APP_CODE = 200
 _AS_TYPED = {"autocapitalize": "off", "spellcheck": "false"}
 # Safari also corrects what it takes for words.
 _AS_TYPED_AT_APPLE = {"autocapitalize": "none", "autocorrect": "off", "spellcheck": "false"}
-_EMAIL = re.compile(r"[^@\s/:]+@[^@\s/:]+")
 # A mail domain that a server can be looked for at.
 _WORK_EMAIL = re.compile(r"[^@\s/:]+@[^@\s/:.]+(?:\.[^@\s/:.]+)+")
-
-
-def trimmed(text: str | None) -> str | None:
-    """Take off the blanks that copying and phone keyboards add around a value."""
-    return text.strip() if text else text
-
-
-def lower_domain(text: str | None) -> str | None:
-    """Write the domain of an e-mail address small; before the @ case may matter."""
-    local, at, domain = (trimmed(text) or "").rpartition("@")
-    return f"{local}{at}{domain.lower()}" if at else domain
-
-
-def is_email(text: str | None) -> bool:
-    """Tell an e-mail address from a server address."""
-    return _EMAIL.fullmatch(text or "") is not None
 
 
 class CancelForm(FlaskForm):  # type: ignore[misc]
@@ -87,6 +71,10 @@ class PasswordForm(ConnectForm):
     def login(self) -> Login:
         """Give what was typed; only after the form was found to be valid."""
         raise NotImplementedError
+
+    def to_keep(self) -> dict[str, str]:
+        """Give what outlives a page, without the password that some write into an address."""
+        return {name: without_password(self[name].data or "") for name in self.kept}
 
 
 class ConfirmableForm(PasswordForm):
@@ -182,7 +170,7 @@ class AppleForm(PasswordForm):
         filters=[lower_domain],
         validators=[
             DataRequired(N_("Type the e-mail address of your Apple Account.")),
-            Regexp(_EMAIL, message=N_("This is not a whole e-mail address. Check it.")),
+            Regexp(EMAIL, message=N_("This is not a whole e-mail address. Check it.")),
             Length(max=LONGEST_USERNAME, message=N_("This address is too long. Check it.")),
         ],
         render_kw={

@@ -80,3 +80,23 @@ def test_an_old_token_keeps_nothing(world: World) -> None:
     browser.post(form_action(page), data={"csrf_token": csrf(page) + "x", "email": EMAIL})
 
     assert EMAIL not in browser.get(form_action(page)).text
+
+
+def test_a_password_inside_an_address_is_a_secret_too(world: World) -> None:
+    browser = world.browser()
+    page = world.open(browser, provider_name="caldav")
+    url = f"https://ada:{SECRET}@dav.example.com/home/"
+
+    shown = [
+        world.press(browser, page, url=url, username="ada", password="x"),
+        world.press(browser, page, url=url, username="ada"),
+        world.press(browser, page, url=url, csrf_token="old"),
+        browser.get(form_action(page)),
+    ]
+
+    for one in shown:
+        assert "https://ada@dav.example.com/home/" in one.text
+        assert SECRET not in one.text
+    (row,) = world.rows("SELECT id, wrapped_flow FROM connect_attempts")
+    plain = world.runtime.vault.unwrap(row.wrapped_flow, f"connect_attempts:{row.id}:flow")
+    assert SECRET.encode() not in plain

@@ -12,6 +12,7 @@ from broker.logins import Login
 from broker.web import pages
 from broker.web.forms import CalDavForm, ConnectForm
 from broker.web.pages import Legal
+from broker.web.typed_text import without_password
 from tests.browser.showcase import ACME, LEGAL, PASSWORD, URLS, make_app
 from tests.web.rendering import asked, filled, link, password, refused, status, title_of
 
@@ -180,3 +181,25 @@ def test_a_refused_form_is_a_bad_request(method: str) -> None:
         )
 
     assert status(answer) == (400 if method == "POST" else 200)
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("https://ada:secret@example.com/dav/", "https://ada@example.com/dav/"),
+        ("ada:secret@example.com", "ada@example.com"),
+        ("https://ada:sec/ret@example.com/", "https://ada@example.com/"),
+        ("https://ada:se@cret@example.com:8443/x", "https://ada@example.com:8443/x"),
+        ("https://ada:p:w@example.com", "https://ada@example.com"),
+        ("https://:secret@example.com/", "https://@example.com/"),
+        ("https://ada@example.com/", "https://ada@example.com/"),
+        ("https://example.com:8443/dav/ada@example.com/", None),
+        ("https://example.com/dav/a:b@example.com/", None),
+        ("https://[::1]:8443/", None),
+        ("ada@example.com", None),
+        ("example.com", None),
+        ("", None),
+    ],
+)
+def test_a_password_inside_an_address_is_not_kept(typed: str, kept: str | None) -> None:
+    assert without_password(typed) == (typed if kept is None else kept)
