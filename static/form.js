@@ -63,6 +63,21 @@
     });
   }
 
+  // What comes or goes while a button is held down would move it away from under the finger.
+  function onceLetGo(act) {
+    if (!held) {
+      setTimeout(act, 0);
+      return;
+    }
+    document.addEventListener("pointerup", function () { setTimeout(act, 0); }, { once: true });
+  }
+
+  var held = false;
+  document.addEventListener("pointerdown", function () { held = true; }, true);
+  ["pointerup", "pointercancel"].forEach(function (name) {
+    document.addEventListener(name, function () { held = false; }, true);
+  });
+
   // An app-specific password has 16 letters; hyphens and blanks are taken care of later.
   function warnOfOtherPasswords() {
     document.querySelectorAll("[data-warns-of]").forEach(function (warning) {
@@ -70,7 +85,9 @@
       field.addEventListener("change", function () {
         var letters = field.value.normalize("NFKC").replace(/[\s\p{Pd}\u2212\p{Cf}]/gu, "");
         var looksRight = letters === "" || /^[a-z]{16}$/i.test(letters);
-        warning.textContent = looksRight ? "" : warning.dataset.text;
+        onceLetGo(function () {
+          warning.textContent = looksRight ? "" : warning.dataset.text;
+        });
       });
     });
   }

@@ -355,6 +355,26 @@ def test_another_password_is_warned_of_before_it_is_sent(
         expect(page.locator("[data-warns-of]")).to_have_text(expected)
 
 
+@pytest.mark.parametrize(("first", "then"), [("hunter", ""), ("hunter", "abcd-efgh-ijkl-mnop")])
+def test_no_press_of_the_button_is_lost(site: str, browser: Browser, first: str, then: str) -> None:
+    """A warning that comes or goes between pressing and letting go would move the button away."""
+    with opened(browser) as page:
+        page.set_viewport_size({"width": 390, "height": 2000})
+        page.goto(f"{site}/scene/apple")
+        page.evaluate(
+            "document.addEventListener('submit', function (e) { e.preventDefault();"
+            " document.title = 'sent'; })"
+        )
+        page.locator("#app_code").fill(first)
+        if then:
+            page.locator("#email").focus()
+            page.locator("#app_code").fill(then)
+
+        page.locator("button.main").click()
+
+        expect(page).to_have_title("sent")
+
+
 def test_a_printed_page_is_a_letter(site: str, browser: Browser) -> None:
     with opened(browser, color_scheme="dark") as page:
         page.goto(f"{site}/scene/problem-admin")
