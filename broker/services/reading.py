@@ -18,7 +18,7 @@ from broker.domain import AccessMode
 from broker.errors import NotFound
 from broker.oauth_server.tokens import Bearer
 from broker.services import connections, features, partner_ids, reading_rows
-from broker.services.reading_pages import open_token, seal
+from broker.services.reading_pages import PageMark, open_token, seal
 from broker.services.reading_query import (
     EVENT_FLAGS,
     FREE_BUSY_FLAGS,
@@ -29,7 +29,7 @@ from broker.services.reading_query import (
     parse,
 )
 from broker.services.reading_render import Block, Shelf, blocks, event
-from broker.services.reading_rows import CalendarRow, PageMark, Position
+from broker.services.reading_rows import CalendarRow, Position
 from broker.services.reading_scopes import allows, require
 from broker.services.runtime import Runtime
 
@@ -155,7 +155,7 @@ class _Events(_Listing):
         return shelf.shows_events
 
     def count(self, query: Query, shelves: Mapping[str, Shelf]) -> int:
-        return reading_rows.count(query, shelves, free=True)
+        return reading_rows.count(query, _revisions(shelves), free=True)
 
     def read(self, query: Query, shelves: Mapping[str, Shelf], after: Position | None) -> _Listed:
         rows = reading_rows.page(query, shelves, after, self.per_page + 1)
@@ -175,7 +175,7 @@ class _FreeBusy(_Listing):
         return shelf.counts_as_busy or query.include_free
 
     def count(self, query: Query, shelves: Mapping[str, Shelf]) -> int:
-        return reading_rows.count(query, shelves, free=query.include_free)
+        return reading_rows.count(query, _revisions(shelves), free=query.include_free)
 
     def read(self, query: Query, shelves: Mapping[str, Shelf], after: Position | None) -> _Listed:
         limit = self.per_page + 1
@@ -196,11 +196,16 @@ def _shelf(runtime: Runtime, bearer: Bearer, row: CalendarRow) -> Shelf:
         key=vault.data_key(row.wrapped_key, connections.key_place(row.connection_id)),
         event_pad=partner_ids.event_pad(vault, profile_id),
         series_pad=partner_ids.series_pad(vault, profile_id),
+        revision=row.revision,
         tzid=row.tzid,
         counts_as_busy=row.counts_as_busy,
         is_deleted=row.is_deleted,
         may_answer=not row.read_only and allows(bearer.scope, "change_participation_status"),
     )
+
+
+def _revisions(shelves: Mapping[str, Shelf]) -> dict[str, int]:
+    return {our_id: shelf.revision for our_id, shelf in shelves.items()}
 
 
 def _begin(listing: _Listing, asked: Asked) -> Answer:

@@ -9,9 +9,21 @@ import msgspec
 
 from broker.crypto import Vault
 from broker.errors import NotFound, SealBroken
-from broker.services.reading_rows import PageMark
+from broker.services.reading_query import Query
+from broker.services.reading_rows import Position
 
 MAX_TOKEN = 4_096
+
+
+class PageMark(msgspec.Struct, frozen=True, array_like=True):
+    """Where a listing goes on: what a page token holds."""
+
+    account_id: str
+    query: Query
+    after: Position
+    page: int
+    total: int
+
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(PageMark)

@@ -41,8 +41,8 @@ class Shelf:
     """One calendar as one profile's application sees it.
 
     *id* is the partner's; *event_pad* and *series_pad* make the partner's ids of what is in it.
-    *is_deleted*: whatever it still holds counts as deleted. *may_answer*: an invitation in it
-    may be answered.
+    *revision* is its copy's. *is_deleted*: whatever it still holds counts as deleted.
+    *may_answer*: an invitation in it may be answered.
     """
 
     id: str
@@ -52,6 +52,7 @@ class Shelf:
     key: DataKey
     event_pad: int
     series_pad: int
+    revision: int
     tzid: str | None
     counts_as_busy: bool
     is_deleted: bool

@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import msgspec
 from sqlalchemy import (
     BigInteger,
     BindParameter,
@@ -23,6 +22,7 @@ from sqlalchemy import (
     or_,
     select,
     type_coerce,
+    union_all,
 )
 
 from broker.models import Calendar, Connection, Event, Occurrence, Profile, snapshot
@@ -37,6 +37,11 @@ _OCCURRENCES = table_of(Occurrence)
 _O = _OCCURRENCES.c
 
 FREE = ("free", "working_elsewhere")
+
+MERGED = 16
+"""Up to so many calendars each give their own first events; of more, the database sorts all."""
+
+COUNTS_KEPT = 512
 
 Position = tuple[int, bytes]
 """Start (epoch seconds) and uid of the last occurrence that was listed."""
@@ -54,6 +59,7 @@ class CalendarRow(NamedTuple):
     tzid: str | None
     read_only: bool
     counts_as_busy: bool
+    revision: int
     is_deleted: bool
 
 
@@ -87,6 +93,8 @@ class _Shape(NamedTuple):
     follows: bool
 
 
+_ALL = _O.calendar_id.in_(bindparam("calendar_ids", expanding=True))
+
 _CALENDARS_OF_ACCOUNT = (
     select(
         _PROFILES.c.id,
@@ -98,6 +106,7 @@ _CALENDARS_OF_ACCOUNT = (
         _CALENDARS.c.tzid,
         _CALENDARS.c.read_only,
         _CALENDARS.c.counts_as_busy,
+        _CALENDARS.c.revision,
         _CALENDARS.c.deleted_at.is_not(None),
     )
     .select_from(_PROFILES)
@@ -113,19 +122,35 @@ def calendars_of(account_id: str) -> list[CalendarRow]:
     return [CalendarRow._make(row) for row in rows]
 
 
-def count(query: Query, calendar_ids: Collection[str], *, free: bool) -> int:
-    """Count what *query* lists of these calendars. *free* includes what leaves time free."""
+def count(query: Query, revisions: Mapping[str, int], *, free: bool) -> int:
+    """Count what *query* lists. *free* includes what leaves time free.
+
+    *revisions* are those of the calendars' copies, by calendar id. Counting visits all that a
+    query lists, so the result is kept: whoever polls asks the same again, and it holds until a
+    revision rises. Only marks of removal are forgotten without a new one.
+    """
+    counted = _count_anew if query.include_deleted else _count_once
+    return counted(query, tuple(sorted(revisions.items())), free)
+
+
+def _count_anew(query: Query, revisions: tuple[tuple[str, int], ...], free: bool) -> int:
     statement = _count(_shape(query, free=free, follows=False))
-    (found,) = _execute(statement, _values(query, calendar_ids, None))[0]
+    values = _values(query, [calendar_id for calendar_id, _ in revisions], None)
+    (found,) = _execute(statement, values)[0]
     return int(found)
+
+
+_count_once = lru_cache(COUNTS_KEPT)(_count_anew)
 
 
 def page(
     query: Query, calendar_ids: Collection[str], after: Position | None, limit: int
 ) -> list[OccurrenceRow]:
     """Read up to *limit* occurrences with their sealed events, by start and uid."""
-    statement = _sealed_page(_shape(query, free=True, follows=after is not None))
+    merged = len(calendar_ids) if len(calendar_ids) <= MERGED else 0
+    statement = _sealed_page(_shape(query, free=True, follows=after is not None), merged)
     values = _values(query, calendar_ids, after)
+    values |= {f"calendar_{n}": one for n, one in enumerate(calendar_ids) if merged}
     return [OccurrenceRow._make(row) for row in _execute(statement, values | {"limit": limit})]
 
 
@@ -173,18 +198,26 @@ def _values(
 
 @lru_cache(maxsize=64)
 def _count(shape: _Shape) -> Any:
-    return select(func.count()).where(*_conditions(shape))
+    return select(func.count()).where(_ALL, *_conditions(shape))
 
 
 @lru_cache(maxsize=64)
 def _blocks_page(shape: _Shape) -> Any:
-    return _page(shape, [_plain(_O[name]) for name in BLOCK_COLUMNS])
+    return _page(shape, [_plain(_O[name]) for name in BLOCK_COLUMNS], _ALL)
 
 
 @lru_cache(maxsize=64)
-def _sealed_page(shape: _Shape) -> Any:
-    """Choose the page by the index alone; only then visit its rows and their sealed events."""
-    chosen = _page(shape, [_O.calendar_id, _O.uid]).subquery()
+def _sealed_page(shape: _Shape, merged: int) -> Any:
+    """Choose the page by the index alone; only then visit its rows and their sealed events.
+
+    The index holds each calendar in the order of the page: of *merged* calendars one by one, no
+    more is read than a page may show, however much they hold. 0 reads and sorts all at once.
+    """
+    columns = [_O.calendar_id, _O.start_at, _O.uid]
+    own = [_O.calendar_id == bindparam(f"calendar_{n}") for n in range(merged)] or [_ALL]
+    firsts = [_page(shape, columns, calendar).subquery() for calendar in own]
+    either = union_all(*(select(first) for first in firsts)).subquery()
+    chosen = _first(select(either.c.calendar_id, either.c.uid), either.c).subquery()
     occurrence = and_(_O.calendar_id == chosen.c.calendar_id, _O.uid == chosen.c.uid)
     event = and_(_EVENTS.c.calendar_id == _O.calendar_id, _EVENTS.c.key == _O.event_key)
     return (
@@ -200,19 +233,18 @@ def _plain(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return type_coerce(column, Integer).label(column.key) if is_truth else column
 
 
-def _page(shape: _Shape, columns: Sequence[ColumnElement[Any]]) -> Any:
-    return (
-        select(*columns)
-        .where(*_conditions(shape))
-        .order_by(_O.start_at, _O.uid)
-        .limit(bindparam("limit"))
-    )
+def _page(
+    shape: _Shape, columns: Sequence[ColumnElement[Any]], calendars: ColumnElement[bool]
+) -> Any:
+    return _first(select(*columns).where(calendars, *_conditions(shape)), _O)
+
+
+def _first(found: Any, columns: Any) -> Any:
+    return found.order_by(columns.start_at, columns.uid).limit(bindparam("limit"))
 
 
 def _conditions(shape: _Shape) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [
-        _O.calendar_id.in_(bindparam("calendar_ids", expanding=True))
-    ]
+    found: list[ColumnElement[bool]] = []
     if shape.moved:
         now, before = (_O.start_at, _O.end_at), (_O.past_start_at, _O.past_end_at)
         found.append(or_(_in_range(shape, *now), _in_range(shape, *before)))
@@ -252,13 +284,3 @@ def _overlaps(start: Any, end: Any, clock: str) -> ColumnElement[bool]:
 
 def _number(name: str) -> BindParameter[int]:
     return bindparam(name, type_=BigInteger())
-
-
-class PageMark(msgspec.Struct, frozen=True, array_like=True):
-    """Where a listing goes on: what a page token holds."""
-
-    account_id: str
-    query: Query
-    after: Position
-    page: int
-    total: int

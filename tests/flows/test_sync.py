@@ -14,6 +14,7 @@ from broker.errors import LeaseLost
 from broker.models import transaction
 from broker.services import syncing, tasks, work
 from broker.services.tasks import Kind
+from sandbox.google import seed
 from tests.world import ADA, GRACE, NOW, Tokens, World
 
 TEAM = "c_analytical@group.calendar.google.com"
@@ -521,6 +522,30 @@ def test_the_window_rolls_on_without_counting_as_a_change(world: World, ada: Tok
         include_deleted="true",
     )
     assert [e["summary"] for e in changed if e["summary"] == "Forever"] == []
+
+
+def test_the_number_of_pages_follows_every_change_of_the_copy(world: World, ada: Tokens) -> None:
+    """It is counted once for each state of the copies, so no write may go unnoticed."""
+
+    def total() -> int:
+        answer = world.get(world.renew(ada), "/v1/events", tzid="Etc/UTC")
+        return int(answer.get_json()["pages"]["total"])
+
+    def held() -> int:
+        return len(world.events(world.renew(ada)))
+
+    person, promised, listed = world.state.person(ADA), [total()], [held()]
+    for added in (150, 10, 230):
+        generated = [event["id"] for event in person.events() if event["id"].startswith("gen")]
+        for event_id in generated[:60]:
+            person.delete_event(event_id)
+        seed.add_generated(world.state, ADA, added)
+        later(world)
+        promised.append(total())
+        listed.append(held())
+
+    assert promised == [-(-count // 100) for count in listed]
+    assert len(set(promised)) > 2
 
 
 def test_what_left_the_window_is_forgotten(world: World, ada: Tokens) -> None:

@@ -18,7 +18,8 @@ import msgspec
 from flask import Flask, Response
 from flask.testing import FlaskClient
 from redis.exceptions import ConnectionError as RedisGone
-from sqlalchemy import insert
+from sqlalchemy import insert, update
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from broker.clock import FixedClock
@@ -306,9 +307,16 @@ class World:
         self.rows(events, [row])
         return bytes(row["uid"])
 
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """Open a transaction that writes to copies: their revisions rise, as with every write."""
+        with self.app.app_context(), transaction() as session:
+            session.execute(update(table_of(Calendar)).values(revision=Calendar.revision + 1))
+            yield session
+
     def rows(self, events: Sequence[dict[str, Any]], occurrences: Sequence[dict[str, Any]]) -> None:
         """Write rows; an event that is there already stays."""
-        with self.app.app_context(), transaction() as session:
+        with self.writing() as session:
             if events:
                 session.execute(insert(table_of(Event)).prefix_with("OR IGNORE"), list(events))
             session.execute(insert(table_of(Occurrence)), list(occurrences))

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert
 
-from broker.models import Occurrence, transaction
+from broker.models import Occurrence
 from broker.models.base import table_of
 from broker.services.reading import EVENTS_PER_PAGE
+from broker.services.reading_rows import MERGED
 from tests.web.api_world import NOW, Person, Shelf, World, make_world
 
 BASE = int(NOW.timestamp())
@@ -52,14 +53,14 @@ def row(shelf: Shelf, number: int, start: int) -> dict[str, Any]:
 def fill(world: World, shelves: list[Shelf], starts: list[int]) -> None:
     """Make one event per start, in turn in each calendar; the starts may repeat."""
     rows = [row(shelves[n % len(shelves)], n, BASE + start) for n, start in enumerate(starts)]
-    with world.app.app_context(), transaction() as session:
+    with world.writing() as session:
         session.execute(delete(table_of(Occurrence)))
         if rows:
             session.execute(insert(table_of(Occurrence)), rows)
 
 
 def drop(world: World, *, from_start: int = 0) -> None:
-    with world.app.app_context(), transaction() as session:
+    with world.writing() as session:
         session.execute(delete(Occurrence).where(Occurrence.start_at >= BASE + from_start))
 
 
@@ -182,6 +183,29 @@ def test_pages_are_added_when_events_appear(
     assert "next_page" not in last["pages"]
 
 
+def test_number_of_pages_follows_what_is_there(
+    world: World, maria: Person, shelves: list[Shelf]
+) -> None:
+    totals = []
+    for size in (250, 101, 450, 450):
+        fill(world, shelves, list(range(size)))
+        totals.append(first_page(maria)["pages"]["total"])
+
+    assert totals == [3, 2, 5, 5]
+
+
+def test_number_of_pages_is_that_of_the_query(
+    world: World, maria: Person, shelves: list[Shelf]
+) -> None:
+    fill(world, shelves, list(range(450)))
+    one = {"calendar_ids[]": maria.calendar_id(shelves[0])}
+
+    asked = [{}, one, {"last_modified": "2030-01-01"}, {"include_deleted": "true"}, {}]
+    pages = [maria.get("/v1/events", tzid="Etc/UTC", **more).json["pages"] for more in asked]
+
+    assert [page["total"] for page in pages] == [5, 2, 1, 5, 5]
+
+
 def test_query_of_a_listing_holds_for_its_later_pages(
     world: World, maria: Person, shelves: list[Shelf]
 ) -> None:
@@ -193,6 +217,20 @@ def test_query_of_a_listing_holds_for_its_later_pages(
     assert {event["calendar_id"] for event in events} == {wanted}
     assert len(events) == 150
     assert all(event["start"]["tzid"] == "Etc/UTC" for event in events)
+
+
+@pytest.mark.parametrize("count", [1, MERGED, MERGED + 1])
+def test_calendars_are_listed_together_however_many(
+    world: World, maria: Person, count: int
+) -> None:
+    many = [world.calendar(maria.login) for _ in range(count)]
+    fill(world, many, [7 * n % 50 for n in range(250)])
+
+    pages = list(maria.walk("events"))
+
+    starts = [event["start"] for page in pages for event in page]
+    assert [len(page) for page in pages] == [100, 100, 50]
+    assert starts == sorted(starts)
 
 
 def test_all_fifty_calendars_asked_for_fit_into_a_short_address(
