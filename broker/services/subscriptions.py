@@ -43,16 +43,7 @@ def subscribe(runtime: Runtime, lease: Lease) -> None:
     if subject.provider.lives_on is not None and _is_seen_to(runtime, lease):
         return
     subscription_id, secret = new_uuid(), new_secret()
-    with transaction() as session:
-        tasks.hold(session, lease, runtime.clock.now())
-        session.add(
-            Subscription(
-                id=subscription_id,
-                calendar_id=lease.subject_id,
-                secret_digest=runtime.vault.digest("subscription", subscription_id, secret),
-                created_at=lease.started_at,
-            )
-        )
+    _add(runtime, lease, subscription_id, secret)
     callback = f"{runtime.settings.public_url}/hooks/{subject.provider.slug}/{subscription_id}"
 
     def open_it(client: CalendarClient) -> OpenedSubscription | None:
@@ -74,6 +65,19 @@ def subscribe(runtime: Runtime, lease: Lease) -> None:
         _forget(runtime, lease, subscription_id)
         raise
     _keep(runtime, lease, subject, subscription_id, opened)
+
+
+def _add(runtime: Runtime, lease: Lease, subscription_id: str, secret: str) -> None:
+    with transaction() as session:
+        tasks.hold(session, lease, runtime.clock.now())
+        session.add(
+            Subscription(
+                id=subscription_id,
+                calendar_id=lease.subject_id,
+                secret_digest=runtime.vault.digest("subscription", subscription_id, secret),
+                created_at=lease.started_at,
+            )
+        )
 
 
 def ensure(runtime: Runtime) -> None:

@@ -1,14 +1,13 @@
-"""What Exchange's refusals mean: one table of response codes, one of HTTP statuses.
+"""What Exchange's refusals mean: one table of response codes. Statuses are in `statuses`.
 
 https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import Enum, auto
 from typing import TypeVar
 
@@ -27,9 +26,8 @@ from broker.errors import (
     RateLimited,
     UserError,
 )
-from broker.http import Answer
 from broker.providers._ews.markup import SOAP, E, M, T, child_text
-from broker.retry_after import bounded, retry_after
+from broker.retry_after import bounded
 
 PROVIDER = "exchange"
 _T = TypeVar("_T")
@@ -272,30 +270,6 @@ _ERRORS: Mapping[Meaning, Callable[..., BrokerError]] = {
     Meaning.TOO_NEW: _too_new,
     Meaning.BUG: ProtocolError,
 }
-
-_SIGN_IN = re.compile(r"/owa/|/cookieauth\.dll|/adfs/|logon|login|signin|sso", re.IGNORECASE)
-
-
-def status_error(answer: Answer, operation: str, now: datetime) -> BrokerError:
-    """Make the error that an answer means which is neither a result nor a fault."""
-    status = answer.status
-    where = (PROVIDER, operation, status)
-    if status == 401:
-        return AuthorizationLost(*where)
-    if status in {429, 503, 510}:
-        return RateLimited(*where, retry_after=retry_after(answer.headers, now))
-    if status in {301, 302, 303, 307, 308, 440}:
-        location = answer.headers.get("Location", "")
-        is_page = status == 440 or _SIGN_IN.search(location) is not None
-        return ProviderUnavailable(*where, detail=SIGN_IN_PAGE if is_page else "redirected")
-    if status in {403, 456, 457}:
-        # EWS is switched off, or our name is not on the list: only IT can change that.
-        return ProviderUnavailable(*where, detail=ACCESS_REFUSED)
-    if status in {404, 405, 410, 501}:
-        return ProviderUnavailable(*where, detail=NOT_EWS)
-    if status >= 500:
-        return ProviderUnavailable(*where)
-    return ProtocolError(*where, detail=NOT_EWS)
 
 
 def _is_number(told: str) -> bool:

@@ -19,10 +19,10 @@ from broker.providers._ews.faults import (
     Trouble,
     error_of,
     read_fault,
-    status_error,
 )
 from broker.providers._ews.markup import MAX_BYTES, SOAP, UnreadableXml, parse
 from broker.providers._ews.signing_in import NO_SCHEME, NoScheme, Scheme, SignIn
+from broker.providers._ews.statuses import status_error
 
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "Accept": "text/xml"}
 _T = TypeVar("_T", covariant=True)
