@@ -99,7 +99,7 @@ def _runtime(
     queue: TaskQueue | None,
 ) -> Runtime:
     vault = Vault(settings.key_ring, settings.digest_key)
-    redis = redis or Redis.from_url(settings.redis_url)
+    redis = redis or _redis(settings)
     http = http or Http(
         clock,
         policy=AddressPolicy(settings.allowed_hosts, detours=settings.detours),
@@ -130,6 +130,12 @@ def _runtime(
         oauth=server,
     )
     return runtime
+
+
+def _redis(settings: Settings) -> Redis:
+    if settings.redis_certificate_checked or not settings.redis_url.startswith("rediss:"):
+        return Redis.from_url(settings.redis_url)
+    return Redis.from_url(settings.redis_url, ssl_cert_reqs="none", ssl_check_hostname=False)
 
 
 def _register(app: Flask, runtime: Runtime) -> None:

@@ -74,8 +74,9 @@ class Settings:
     is not configured, and then it is not offered. *allowed_hosts* are host names and address
     ranges inside the operator's network that typed-in addresses may reach all the same.
     *detours* says where hosts are in place of DNS, in local mode. *extra_ca_file* names
-    authorities to trust beside the usual ones. *trusted_proxies* counts the proxies in front of
-    us that set X-Forwarded-*. *exchange_push* says that companies' servers can reach us.
+    authorities to trust beside the usual ones. *redis_certificate_checked* matters for
+    `rediss://`; Redis sees ids and counts alone. *trusted_proxies* counts the proxies in front
+    of us that set X-Forwarded-*. *exchange_push* says that companies' servers can reach us.
     """
 
     public_url: str
@@ -91,6 +92,7 @@ class Settings:
     detours: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     egress_proxy_url: str | None = field(default=None, repr=False)
     extra_ca_file: Path | None = None
+    redis_certificate_checked: bool = True
     trusted_proxies: int = 0
     privacy_url: str = ""
     terms_url: str = ""
@@ -128,6 +130,7 @@ class Settings:
             detours=reader.detours("DETOURS", local=local),
             egress_proxy_url=reader.proxy("EGRESS_PROXY_URL"),
             extra_ca_file=reader.certificates("EXTRA_CA_FILE", local=local),
+            redis_certificate_checked=reader.switch("REDIS_CERTIFICATE_CHECK", default=True),
             trusted_proxies=reader.number("TRUSTED_PROXIES", 0, least=0, most=10),
             privacy_url=reader.link("PRIVACY_URL"),
             terms_url=reader.link("TERMS_URL"),

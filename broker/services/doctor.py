@@ -149,7 +149,8 @@ def advice(part: str, state: str) -> str:
         health.DIGEST_STATE: "DIGEST_KEY is not the one that this database was made with: put it "
         "back, or every token, login and calendar in it is unknown",
         "database": "not answering: check DATABASE_URL and run `flask db upgrade`",
-        "redis": "not answering: check REDIS_URL; without it nothing is synced, nor lost",
+        "redis": "not answering: check REDIS_URL, and for rediss:// REDIS_CERTIFICATE_CHECK; "
+        "without it nothing is synced, nor lost",
         "keys": "KEY_RING does not open this database: bring back the keys it was made with",
         "worker": "no worker seen lately: start `flask worker`",
         "clock": "no clock seen lately: start `flask clock`",
