@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidScopeError
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, RefreshTokenGrant
 
-from broker.models import audit, transaction
+from broker.models import at_once, audit, transaction
 from broker.oauth_server import scopes
 from broker.oauth_server.authentication import BASIC, NONE, POST
 from broker.oauth_server.authorization import BadClient
@@ -72,7 +72,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
             if not tokens.spend(session, code):
                 self.server.end_grant(session, code.bearer, audit.CODE_REPLAYED)
                 return None
-            access = tokens.issue_access(session, grant_id, None)
+            access = tokens.issue_access(session.connection(), grant_id, None)
             if access is None:
                 return None
             return access, tokens.issue_refresh(session, grant_id)
@@ -111,18 +111,23 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]
         return 200, _body(held.bearer, access, refresh, scope, profile), []
 
     def _refresh(self, held: HeldToken, narrowed: str | None) -> tuple[str, str] | None:
+        if self.request.client.public:
+            return self._rotate(held, narrowed)
+        with at_once() as connection:
+            tokens, grant_id = self.server.tokens, held.bearer.grant_id
+            access = tokens.issue_access(connection, grant_id, narrowed)
+        return (access, self.request.form["refresh_token"]) if access else None
+
+    def _rotate(self, held: HeldToken, narrowed: str | None) -> tuple[str, str] | None:
         tokens, presented = self.server.tokens, self.request.form["refresh_token"]
         with transaction() as session:
-            refresh = presented
-            if self.request.client.public:
-                # Lost to another request, or rotated long ago: what is there now decides.
-                again = None if held.rotated_at else tokens.rotate(session, held)
-                latest = again or tokens.successor(tokens.find_refresh(presented) or held)
-                if latest is None:
-                    self.server.end_grant(session, held.bearer, audit.REFRESH_REUSED)
-                    return None
-                refresh = latest
-            access = tokens.issue_access(session, held.bearer.grant_id, narrowed)
+            # Lost to another request, or rotated long ago: what is there now decides.
+            again = None if held.rotated_at else tokens.rotate(session, held)
+            refresh = again or tokens.successor(tokens.find_refresh(presented) or held)
+            if refresh is None:
+                self.server.end_grant(session, held.bearer, audit.REFRESH_REUSED)
+                return None
+            access = tokens.issue_access(session.connection(), held.bearer.grant_id, narrowed)
             return (access, refresh) if access else None
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import LargeBinary, String, bindparam, insert, select, update
+from sqlalchemy.engine import Connection as DbConnection
 from sqlalchemy.orm import Session
 
 from broker.clock import Clock
@@ -137,7 +138,11 @@ class HeldToken:
 
 
 class Tokens:
-    """Issues, finds and spends. Writing methods want the session of a transaction."""
+    """Issues, finds and spends.
+
+    Writing methods want the session of a transaction; `issue_access` is one statement, which
+    may also stand by itself.
+    """
 
     def __init__(self, vault: Vault, clock: Clock) -> None:
         self._vault = vault
@@ -158,7 +163,9 @@ class Tokens:
         session.execute(_ADD_CODE, row)
         return code
 
-    def issue_access(self, session: Session, grant_id: str, scope: str | None) -> str | None:
+    def issue_access(
+        self, connection: DbConnection, grant_id: str, scope: str | None
+    ) -> str | None:
         """Issue an access token; None when the grant has been revoked meanwhile.
 
         *scope* narrows the token; None leaves it all that the grant has.
@@ -170,7 +177,7 @@ class Tokens:
             "expires_at": self._clock.now() + ACCESS_LIFETIME,
             "scope": scope,
         }
-        return token if _changed(session, _ADD_ACCESS, row) else None
+        return token if connection.execute(_ADD_ACCESS, row).rowcount == 1 else None
 
     def issue_refresh(self, session: Session, grant_id: str, token: str | None = None) -> str:
         """Issue a refresh token, which may be one that was made before."""
