@@ -98,7 +98,11 @@ def _providers(runtime: Runtime) -> list[Finding]:
             text = f"offered; register this redirect URI there: {callback}"
         findings.append(Finding(slug, True, text))
     if "google" not in runtime.providers:
-        text = "not offered: set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET to offer it"
+        callback = f"{runtime.settings.public_url}/connect/google/callback"
+        text = (
+            f"not offered: to offer it, register this redirect URI there: {callback}, and set "
+            "GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET"
+        )
         findings.append(Finding("google", True, text))
     return findings
 

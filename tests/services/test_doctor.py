@@ -79,3 +79,15 @@ def test_the_proxy_for_calls_out_is_named_without_its_password(tmp_path: Path) -
     found = examine(tmp_path, proxies=0, egress_proxy_url=url)
 
     assert found["egress proxy"].text == "calls go out through proxy.internal"
+
+
+@pytest.mark.parametrize("more", [{}, {"google": None}])
+def test_the_address_to_register_at_google_is_there_before_it_is_set_up(
+    tmp_path: Path, more: dict[str, Any]
+) -> None:
+    """Google wants it before it gives what GOOGLE_CLIENT_ID takes."""
+    found = examine(tmp_path, proxies=0, **more)["google"]
+
+    assert found.well
+    assert f"{PUBLIC}/connect/google/callback" in found.text
+    assert found.text.startswith("not offered" if more else "offered")
