@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -30,6 +31,8 @@ from broker.providers._multistatus import (
 )
 from broker.providers.caldav_services import LIKELY_PATHS, other_way
 from broker.providers.host_trust import HostTrust, place_of
+
+_BASIC = re.compile(r"(?:^|,)\s*[a-z]*basic\b", re.IGNORECASE)
 
 MAX_REDIRECTS = 5
 MAX_MOVES = 3
@@ -151,6 +154,9 @@ class Search:
         answer = self._send(operation, path)
         guessed = path.endswith(LIKELY_PATHS) and path != path_of_url(self.dav.credential.url)
         if answer.status == 401 or answer.status == 403 and not guessed:
+            challenge = answer.headers.get("WWW-Authenticate")
+            if challenge and not _BASIC.search(challenge):
+                raise LoginRejected("no_basic_login")
             raise LoginRejected("login_rejected")
         if answer.status == 403:
             return None

@@ -20,6 +20,18 @@ CALDAV = {
         Press.RETRY,
         field="password",
     ),
+    "no_basic_login": Words(
+        N_("This server asks for another way to sign in"),
+        N_("It takes no password in the way that we send one, so yours may well be right."),
+        N_("The people who run the server can change it. Show them the part for IT below."),
+        N_("Try again"),
+        Press.RETRY,
+        for_it=True,
+        it=N_(
+            "The CalDAV service offers no Basic authentication (RFC 7617). Switch it on for HTTPS,"
+            " beside Digest or in its place."
+        ),
+    ),
     "address_malformed": Words(
         N_("This does not look like a server address"),
         N_("We cannot tell from it where your calendar is."),

@@ -48,6 +48,7 @@ def gigantic(good: Response) -> Response:
 CASES: list[tuple[Callable[[Response], Response], str, str]] = [
     (faults.status(401), "login_rejected", "login"),
     (faults.status(403), "login_rejected", "login"),
+    (faults.status(401, WWW_Authenticate="Digest realm=x"), "no_basic_login", "login"),
     (faults.status(200, faults.HTML, Content_Type="text/html"), "not_caldav", "discovery"),
     (faults.body(faults.HTML), "not_caldav", "discovery"),
     (faults.body(faults.DTD_BOMB), "not_caldav", "discovery"),
@@ -76,7 +77,7 @@ def test_a_bad_answer_has_its_words_and_its_step(
     assert 'value="ada"' in page.text
     assert "sandbox" not in page.text.split('name="password"')[1].split(">")[0]
     assert dav.count("connections") == 0
-    assert dav.refusals == (make is CASES[0][0])
+    assert dav.refusals == (make in (CASES[0][0], CASES[2][0]))
     (code,) = dav.rows("SELECT code FROM diagnoses")[0]
     shown = dav.app.test_cli_runner().invoke(args=["diagnosis", code])
     assert re.search(rf"^{step} +failed", shown.output, re.MULTILINE), shown.output

@@ -332,6 +332,28 @@ class TestHost:
         assert 1 == len(world.net.calls)
 
     @pytest.mark.parametrize(
+        ("challenge", "code"),
+        [
+            ('Digest realm="Baikal", nonce="basic"', "no_basic_login"),
+            ("Bearer", "no_basic_login"),
+            ("Negotiate, NTLM", "no_basic_login"),
+            ('Digest realm="x", nonce="y", Basic realm="x"', "login_rejected"),
+            ('basic realm="x"', "login_rejected"),
+            ('DummyBasic realm="Sabre"', "login_rejected"),
+        ],
+    )
+    def test_server_without_basic_is_named(self, tmp_path: Path, challenge: str, code: str) -> None:
+        """It counts as a refusal all the same: what it did with the password is not known."""
+        world = World(tmp_path, "dav.example")
+        world.faulty.add(faults.status(401, WWW_Authenticate=challenge))
+
+        with pytest.raises(LoginRejected) as raised:
+            world.find("dav.example")
+
+        assert code == raised.value.code
+        assert 1 == len(world.net.calls)
+
+    @pytest.mark.parametrize(
         ("typed", "error"),
         [("dav.example", UserError), ("https://dav.example/remote.php/dav/", LoginRejected)],
     )
