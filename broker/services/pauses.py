@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import String, bindparam, func, select, union_all
+from sqlalchemy import String, bindparam, func, literal, select, union_all
 
 from broker.errors import RateLimited
 from broker.models import Calendar, Task, at_once
@@ -29,7 +29,8 @@ _SUBJECTS = union_all(
     select(_CONNECTION), select(_CALENDARS.c.id).where(_CALENDARS.c.connection_id == _CONNECTION)
 )
 _UNTIL = select(func.max(_TASKS.c.due_at)).where(
-    _TASKS.c.kind.in_([kind.value for kind in ASKING]),
+    # As literals, because a list of values is written into the statement each time anew.
+    _TASKS.c.kind.in_([literal(kind.value) for kind in ASKING]),
     _TASKS.c.subject_id.in_(_SUBJECTS),
     _TASKS.c.reason == RateLimited.reason,
     _TASKS.c.due_at > bindparam("now", type_=UtcDateTime()),
