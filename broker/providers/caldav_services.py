@@ -59,6 +59,12 @@ KNOWN = (
         "https://github.com/python-caldav/caldav",
     ),
     KnownService(
+        "mailbox.org",
+        "https://dav.mailbox.org/",
+        _domains("mailbox.org"),
+        "https://kb.mailbox.org/en/private/addressbook-and-calendar/caldav-and-carddav-for-evolution/",
+    ),
+    KnownService(
         "Yahoo",
         "https://caldav.calendar.yahoo.com/",
         _domains("yahoo.com yahoo.co.uk yahoo.de yahoo.fr yahoo.it yahoo.es ymail.com"),

@@ -175,10 +175,18 @@ class TestMailAddress:
 
         assert "https://mail.example/ada/" == world.find(MAIL)
 
-    def test_known_service_needs_no_dns(self, tmp_path: Path) -> None:
-        world = World(tmp_path, "posteo.de:8443")
+    @pytest.mark.parametrize(
+        ("domain", "place"),
+        [
+            ("fastmail.fm", "caldav.fastmail.com"),
+            ("posteo.net", "posteo.de:8443"),
+            ("mailbox.org", "dav.mailbox.org"),
+        ],
+    )
+    def test_known_service_needs_no_dns(self, tmp_path: Path, domain: str, place: str) -> None:
+        world = World(tmp_path, place)
 
-        assert "https://posteo.de:8443/ada/" == world.find("ada@posteo.net")
+        assert f"https://{place}/ada/" == world.find(f"ada@{domain}")
         assert [] == world.zone.asked
 
     def test_plain_server_gets_no_password(self, tmp_path: Path) -> None:
