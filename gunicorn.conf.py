@@ -16,7 +16,7 @@ control_socket_disable = True
 
 # The application knows how many proxies are in front (TRUSTED_PROXIES); nothing is believed here.
 forwarded_allow_ips = ""
-secure_scheme_headers = {}
+secure_scheme_headers: dict[str, str] = {}
 
 limit_request_line = 8190
 limit_request_fields = 64

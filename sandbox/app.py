@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,13 +76,11 @@ def create_site(
         # A page elsewhere that points its own name at 127.0.0.1 gets nothing.
         TRUSTED_HOSTS=["127.0.0.1", "localhost"],
     )
-    stand_ins = [_stand_in("google", "Google", google_app, google.FAULTS, "sandbox")]
+    stand_ins = [_stand_in("google", "Google", google_app, "sandbox")]
     if icloud_app is not None:
-        stand_ins.append(_stand_in("icloud", "iCloud", icloud_app, icloud.FAULTS, PASSWORD))
+        stand_ins.append(_stand_in("icloud", "iCloud", icloud_app, PASSWORD))
     if exchange_app is not None:
-        stand_ins.append(
-            _stand_in("exchange", "Exchange", exchange_app, exchange.FAULTS, "sandbox")
-        )
+        stand_ins.append(_stand_in("exchange", "Exchange", exchange_app, "sandbox"))
     site.extensions |= {
         "scenarios": Scenarios(stand_ins),
         "partner_store": store,
@@ -97,12 +94,9 @@ def create_site(
     return site
 
 
-def _stand_in(
-    name: str, label: str, app: Flask, catalogue: Mapping[str, str], password: str
-) -> StandIn:
-    world = app.extensions[name].world
-    switches = app.extensions["faults"]
-    return StandIn(name, label, switches, catalogue, lambda: sorted(world.people), password, app)
+def _stand_in(name: str, label: str, app: Flask, password: str) -> StandIn:
+    world, faults = app.extensions[name].world, app.extensions["faults"]
+    return StandIn(name, label, faults, lambda: sorted(world.people), password, app)
 
 
 def _same_origin() -> None:

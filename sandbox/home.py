@@ -25,7 +25,7 @@ def show() -> dict[str, Any]:
     """Tell which faults are on and which there are."""
     return {
         "active": _scenarios().active(),
-        "faults": {name: dict(s.catalogue) for name, s in _scenarios().stand_ins.items()},
+        "faults": {name: dict(s.faults.catalogue) for name, s in _scenarios().stand_ins.items()},
     }
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from flask import Flask
+
+from sandbox.stand_in.faults import Faults
 
 # What some faults take besides: how long `slow` drips, which calendar is gone, which of its
 # styles a refusal has, how many requests pass first.
@@ -20,33 +22,13 @@ _KEYS = ("provider", "person", "fault", "times", *_PARAMETERS)
 MOST_TIMES = 10_000
 
 
-class Switches(Protocol):
-    """The faults of one stand-in; `sandbox.google.faults.Faults` is one."""
-
-    def set(self, person: str | None, fault: str, times: int | None = None, **params: Any) -> None:
-        """Switch a fault on."""
-        ...
-
-    def clear(self) -> None:
-        """Switch all faults off."""
-        ...
-
-    def active(self) -> list[dict[str, Any]]:
-        """Tell which are on."""
-        ...
-
-
 @dataclass(frozen=True)
 class StandIn:
-    """A provider in the sandbox: *catalogue* says what each of its faults does.
-
-    *password* opens everybody's account; *app* is the stand-in itself.
-    """
+    """A provider in the sandbox: *password* opens everybody's account, *app* is the stand-in."""
 
     name: str
     label: str
-    switches: Switches
-    catalogue: Mapping[str, str]
+    faults: Faults
     people: Callable[[], Sequence[str]]
     password: str
     app: Flask
@@ -74,20 +56,20 @@ class Scenarios:
         person = wanted.get("person")
         if person is not None:
             person = _one_of("person", _lower(person), list(stand_in.people()))
-        fault = _one_of("fault", wanted.get("fault"), list(stand_in.catalogue))
-        stand_in.switches.set(person, fault, _times(wanted.get("times")), **_parameters(wanted))
+        fault = _one_of("fault", wanted.get("fault"), list(stand_in.faults.catalogue))
+        stand_in.faults.set(person, fault, _times(wanted.get("times")), **_parameters(wanted))
 
     def clear(self) -> None:
         """Switch everything off."""
         for stand_in in self.stand_ins.values():
-            stand_in.switches.clear()
+            stand_in.faults.clear()
 
     def active(self) -> list[dict[str, Any]]:
         """Tell what is on, everywhere."""
         return [
             {"provider": stand_in.name, **fault}
             for stand_in in self.stand_ins.values()
-            for fault in stand_in.switches.active()
+            for fault in stand_in.faults.active()
         ]
 
 

@@ -14,11 +14,12 @@ from pathlib import Path
 import requests
 from flask import Flask
 
-from sandbox.google.snapshot import Snapshot
+from sandbox.stand_in.faults import Faults
+from sandbox.stand_in.snapshot import Snapshot
 
 from . import control, home, seed
 from .calls import Call, Calls
-from .faults import FAULTS, Faults
+from .faults import FAULTS
 from .front import Front
 from .push import Pusher
 from .server import Server
@@ -46,8 +47,8 @@ def create_app(
 
     Extensions: `exchange`, `faults`, `calls`, and `listening` once it does.
     """
-    # The pages look like those of the other stand-ins.
-    app = Flask(__name__, static_folder="../google/static", template_folder="../google/templates")
+    app = Flask(__name__, static_folder="../stand_in/static")
+    app.jinja_env.globals["stand_in"] = "Exchange"
     state = ExchangeState(now or utc_now)
     snapshot = Snapshot(state, state_file) if state_file else None
     if snapshot is None or not snapshot.load():
@@ -61,7 +62,7 @@ def create_app(
     )
     app.extensions |= {
         "exchange": state,
-        "faults": Faults(),
+        "faults": Faults(FAULTS),
         "calls": Calls(),
         "snapshot": snapshot,
     }

@@ -11,7 +11,8 @@ import hmac
 import secrets
 from pathlib import Path
 
-from .faults import Faults
+from sandbox.stand_in.faults import Faults
+
 from .model import Person
 from .ntlm import Denied, Handshake, write_users
 from .store import Store

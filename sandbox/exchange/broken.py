@@ -5,19 +5,17 @@ from __future__ import annotations
 import gzip
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 
-from sandbox.google.faults import Active
+from sandbox.stand_in.faults import Active, Faults
+from sandbox.stand_in.spoiled_bodies import Sleep, dripping, laughs, seconds_of
 
 from . import soap
-from .faults import Faults
 from .soap import BUSY_TEXT, CONTENT_TYPE, Refused, SoapFault
 from .versions import Version
 from .wire import Answer, Cut
 
-_DRIPS = 10
-_PAUSE_S = 5.0
 _BUSY_S = 2.0
 _HTML = "text/html; charset=utf-8"
 _LOGIN = (
@@ -36,8 +34,6 @@ _SPOIL = (
     "byte_order_mark dtd"
 ).split()
 
-Sleep = Callable[[float], None]
-
 
 def front(faults: Faults, person: str | None, agent: str, sleep: Sleep) -> Answer | None:
     """Apply a fault of what stands before the server; *person* is None before they signed in."""
@@ -52,7 +48,7 @@ def front(faults: Faults, person: str | None, agent: str, sleep: Sleep) -> Answe
     if found is None:
         return None
     if found.fault == "slow":
-        sleep(float(found.params.get("seconds", _PAUSE_S)))
+        sleep(seconds_of(found))
         return None
     return _front_answer(found)
 
@@ -127,7 +123,7 @@ def spoiled(faults: Faults, person: str, answer: Answer, sleep: Sleep) -> Answer
     if name == "truncated_body":
         return Answer(200, _cut(body[: len(body) // 2]), length=len(body))
     if name == "drip":
-        return Answer(200, _dripping(body, found, sleep), length=len(body))
+        return Answer(200, dripping(body, seconds_of(found), sleep), length=len(body))
     if name == "endless_body":
         return Answer(200, _endless(body), close=True)
     if name == "gzip_bomb":
@@ -150,24 +146,12 @@ def _dtd(style: str, body: bytes) -> bytes:
     if style == "file":
         entities = '<!ENTITY j SYSTEM "file:///etc/hostname">'
     else:
-        names = "abcdefghij"
-        entities = '<!ENTITY a "ha">' + "".join(
-            f'<!ENTITY {name} "{f"&{before};" * 10}">'
-            for before, name in zip(names, names[1:], strict=False)
-        )
+        entities = laughs()
     head, _, rest = body.partition(b"?>")
     inside = rest.replace(b"</t:Subject>", b"&j;</t:Subject>").replace(
         b"</t:DisplayName>", b"&j;</t:DisplayName>"
     )
     return head + b"?>" + f"<!DOCTYPE s:Envelope [{entities}]>".encode() + inside
-
-
-def _dripping(body: bytes, found: Active, sleep: Sleep) -> Iterator[bytes]:
-    pause_s = float(found.params.get("seconds", _PAUSE_S)) / _DRIPS
-    size = max(1, -(-len(body) // _DRIPS))
-    for begin in range(0, len(body), size):
-        sleep(pause_s)
-        yield body[begin : begin + size]
 
 
 def _cut(body: bytes) -> Iterator[bytes]:

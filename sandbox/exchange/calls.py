@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sandbox.google import calls
+from sandbox.stand_in import calls
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Call(calls.Call):
     """What was sent, without Authorization and Cookie."""
 
 
-class Calls(calls.Calls):
+class Calls(calls.Calls[Call]):
     """The last 10,000 calls, oldest first. Behaves as a sequence of `Call`."""
 
     def operations(self, person: str | None = None, *, answered: bool = True) -> list[str]:
@@ -30,8 +30,7 @@ class Calls(calls.Calls):
         return [
             call.operation
             for call in self
-            if isinstance(call, Call)
-            and call.operation
+            if call.operation
             and person in (None, call.person)
             and not (answered and call.status == 401)
         ]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from sandbox.stand_in.faults import Faults
+
 from . import ids
-from .faults import Faults
 from .model import Folder, Item, Person
 from .occurrences import Occurrence, numbered, one, whole
 from .soap import Element, Refused, T

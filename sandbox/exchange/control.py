@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any, cast
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, current_app
+
+from sandbox.stand_in import seeding
+from sandbox.stand_in.faults import Faults
 
 from . import seed
-from .calls import Call, Calls
-from .faults import Faults
+from .calls import Calls
 from .state import ExchangeState
 
 blueprint = Blueprint("exchange_control", __name__)
-
-MOST_SEEDED = 100_000
 
 
 def state() -> ExchangeState:
@@ -22,31 +23,22 @@ def state() -> ExchangeState:
     return cast(ExchangeState, current_app.extensions["exchange"])
 
 
-@blueprint.post("/seed")
-def add_events() -> tuple[Response, int]:
-    """Add `events` generated events to the default calendar of `person`."""
-    body = request.get_json(force=True, silent=True)
-    if not isinstance(body, dict):
-        return _refused("send a JSON object with person and events")
-    person, count = body.get("person"), body.get("events")
-    known = state().find_person(person) if isinstance(person, str) else None
+def _add_events(person: str, count: int, body: Mapping[str, Any]) -> tuple[str, int]:
+    """Add to the default calendar."""
+    known = state().find_person(person)
     if known is None or not state().calendars(known.email):
         owners = (one for one in state().world.people if state().calendars(one))
-        return _refused(f"person must be one of {', '.join(owners)}")
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST_SEEDED:
-        return _refused(f"events must be a whole number from 1 to {MOST_SEEDED}")
-    total = seed.add_generated(state(), known.email, count)
-    return jsonify({"person": known.email, "added": count, "total": total}), 200
+        raise seeding.Refused(f"person must be one of {', '.join(owners)}")
+    return known.email, seed.add_generated(state(), known.email, count)
 
 
-def _refused(problem: str) -> tuple[Response, int]:
-    return jsonify({"error": problem}), 400
+seeding.register(blueprint, _add_events)
 
 
 @blueprint.get("/__state")
 def show_state() -> dict[str, Any]:
     """Count requests by operation, wrong passwords and items; no secret is shown."""
-    calls = cast("list[Call]", list(cast(Calls, current_app.extensions["calls"])))
+    calls = cast(Calls, current_app.extensions["calls"])
     listening = current_app.extensions.get("listening")
     world = state().world
     with state().lock:

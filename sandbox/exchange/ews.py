@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from lxml import etree
 
+from sandbox.stand_in.faults import Faults
+
 from . import schema, soap, zones
 from .context import Context
-from .faults import Faults
 from .model import Person
 from .operations import OPERATIONS, Streamed
 from .soap import SOAP, Element, Refused, SoapFault, T

@@ -1,10 +1,6 @@
-"""Faults that scenarios switch on, for one person or for everybody (section 19)."""
+"""What can go wrong with Exchange, by name (section 19)."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-
-from sandbox.google import faults
 
 FAULTS: dict[str, str] = {
     "version": "The server is of the version in `style`: Exchange2007_SP1, Exchange2010, "
@@ -59,25 +55,3 @@ FAULTS: dict[str, str] = {
     "missing. The root domain: basic_site, www.",
 }
 """Every fault by name, with what it does in one line."""
-
-
-class Faults(faults.Faults):
-    """The switchboard; `app.extensions["faults"]`. Safe to use from any thread."""
-
-    catalogue: Mapping[str, str] = FAULTS
-
-    def take(self, person: str | None, *names: str) -> faults.Active | None:
-        """Return the first of the named faults that is on, and count one application.
-
-        The parameter `after` lets that many requests pass first.
-        """
-        found = self.find(person, *names)
-        if found is not None and found.params.get("after", 0) > 0:
-            found.params["after"] -= 1
-            return None
-        return super().take(person, *names)
-
-    def style(self, person: str | None, name: str, usual: str = "") -> str:
-        """Return in which style a fault is on, *usual* where it says none; empty when it is off."""
-        found = self.find(person, name)
-        return str(found.params.get("style") or usual) if found else ""

@@ -6,11 +6,12 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from sandbox.stand_in.faults import Faults
+
 from . import autodiscover, broken, ews
 from .accounts import Accounts
 from .calls import Call, Calls
 from .certificates import Authority, Credentials
-from .faults import Faults
 from .model import Person
 from .store import Store
 from .wire import Answer, Request

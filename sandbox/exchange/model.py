@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 CALENDAR_CLASS = "IPF.Appointment"
+MAIL_CLASS = "IPF.Note"
 
 
 @dataclass
@@ -88,7 +89,7 @@ class Folder:
     name: str
     parent: int = 0
     distinguished: str = ""
-    folder_class: str = "IPF.Note"
+    folder_class: str = MAIL_CLASS
     read_only: bool = False
     changed: int = 0
     made: int = 0

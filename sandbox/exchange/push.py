@@ -7,8 +7,9 @@ import threading
 import requests
 from lxml import etree
 
+from sandbox.stand_in.faults import Faults
+
 from . import soap
-from .faults import Faults
 from .model import Subscription
 from .notices import notification, since
 from .soap import MESSAGES, TYPES, Refused

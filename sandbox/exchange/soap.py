@@ -60,7 +60,7 @@ def parse(body: bytes, root_tag: str = f"{SOAP}Envelope") -> Element:
         raise SoapFault(
             "ErrorInvalidRequest", f"The request is not valid XML: {problem.msg}"
         ) from problem
-    if root.getroottree().docinfo.doctype or root.tag != root_tag:
+    if root.getroottree().docinfo.internalDTD is not None or root.tag != root_tag:
         raise SoapFault("ErrorInvalidRequest", "The request is invalid.")
     return root
 
@@ -133,11 +133,13 @@ def _message_xml(values: dict[str, str], in_fault: bool) -> str:
 
 def fragment(element: Element) -> str:
     """Return an element of the types namespace as XML with the prefix `t`."""
-    name = etree.QName(element).localname
-    attributes = "".join(f" {key}={quoteattr(str(value))}" for key, value in element.attrib.items())
+    tag_name = str(element.tag).rpartition("}")[2]
+    attributes = "".join(
+        f" {key!s}={quoteattr(str(value))}" for key, value in element.attrib.items()
+    )
     inside = escape(str(element.text or "")) if not len(element) else ""
     inside += "".join(fragment(child) for child in element)
-    return f"<t:{name}{attributes}>{inside}</t:{name}>"
+    return f"<t:{tag_name}{attributes}>{inside}</t:{tag_name}>"
 
 
 def tag(name: str, value: object) -> str:
@@ -150,4 +152,6 @@ def plain(kept: str) -> str:
     """Return the text of a kept element; of an extended property its value."""
     root = etree.fromstring(f'<t:R xmlns:t="{TYPES}">{kept}</t:R>')
     value = root.find(f".//{T}Value")
-    return (value.text if value is not None else "".join(root.itertext())) or ""
+    return (
+        value.text if value is not None else "".join(str(text) for text in root.itertext())
+    ) or ""

@@ -30,8 +30,8 @@ class PersonHandle:
 
     def calendar(self, number: int | None = None) -> Folder:
         """Return a calendar of the person."""
-        found = self.calendars()
-        return next(f for f in found if f.number == number) if number else found[0]
+        found = {folder.number: folder for folder in self.calendars()}
+        return found[number or next(iter(found))]
 
     def add_calendar(self, name: str) -> Folder:
         """Add a calendar below the default one."""

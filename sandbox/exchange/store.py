@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from .model import CALENDAR_CLASS, Folder, Gone, Item, Mail, Notice, Person, World
+from .model import CALENDAR_CLASS, MAIL_CLASS, Folder, Gone, Item, Mail, Notice, Person, World
 
 _MOST_NOTICES = 10_000
 
@@ -67,9 +67,19 @@ class Store:
         folder.changed = self.world.sequence
         return self.world.sequence
 
-    def add_folder(self, owner: str, name: str, parent: int, **more: str | bool) -> Folder:
+    def add_folder(
+        self,
+        owner: str,
+        name: str,
+        parent: int,
+        *,
+        folder_class: str = MAIL_CLASS,
+        distinguished: str = "",
+        read_only: bool = False,
+    ) -> Folder:
         """Add a folder below another; 0 is above all."""
-        made = Folder(self.number(), owner, name, parent, **more)  # type: ignore[arg-type]
+        number = self.number()
+        made = Folder(number, owner, name, parent, distinguished, folder_class, read_only)
         made.made = made.shaped = self.touch(made)
         self.world.folders[made.number] = made
         return made

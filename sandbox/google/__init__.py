@@ -11,6 +11,10 @@ from pathlib import Path
 
 from flask import Flask, Response, g, request
 
+from sandbox.stand_in.calls import Call, Calls
+from sandbox.stand_in.faults import Faults
+from sandbox.stand_in.snapshot import Snapshot
+
 from . import (
     authorize,
     calendar_api,
@@ -22,11 +26,9 @@ from . import (
     oauth,
     seed,
 )
-from .calls import Call, Calls
-from .faults import FAULTS, Faults
+from .faults import FAULTS
 from .push import Deliver, Pusher
 from .seed import CLIENT_ID, CLIENT_SECRET
-from .snapshot import Snapshot
 from .state import GoogleState
 from .store import utc_now
 
@@ -44,10 +46,10 @@ def create_app(
     `now` is the clock. `deliver(address, headers)` replaces the outbound notification and is
     called in the changing thread. Extensions: `google`, `faults`, `calls`.
     """
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder="../stand_in/static")
     app.jinja_env.globals["stand_in"] = "Google"
     state = GoogleState(now or utc_now)
-    faults = Faults()
+    faults = Faults(FAULTS)
     snapshot = Snapshot(state, state_file) if state_file else None
     if snapshot is None or not snapshot.load():
         seed.sow(state)

@@ -9,9 +9,10 @@ from typing import Any, cast
 
 from flask import Response, current_app, g, request
 
+from sandbox.stand_in.faults import Faults
+
 from . import broken_answers, scopes
 from .errors import ApiError, bad_credentials, invalid, json_response
-from .faults import Faults
 from .fields import Mask
 from .model import AccessToken, Calendar, Person, Resource
 from .state import GoogleState

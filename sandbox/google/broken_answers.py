@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import errno
-import time
 from collections.abc import Callable, Iterator
 
-from flask import Response, current_app
+from flask import Response
+
+from sandbox.stand_in.faults import Faults
+from sandbox.stand_in.spoiled_bodies import cut, dripping, seconds_of, sleeping
 
 from .errors import ApiError, bad_credentials
-from .faults import Active, Faults
 
 _OVERSIZED = 62 * 1024 * 1024
 _CHUNK = b"x" * 65_536
-_DRIPS = 10
 
 _REFUSALS: dict[str, Callable[[], ApiError]] = {
     "throttled_429": lambda: _limit(429, "rateLimitExceeded", "Rate Limit Exceeded", "2"),
@@ -39,9 +38,9 @@ def _limit(status: int, reason: str, message: str, retry_after: str | None = Non
 def before(faults: Faults, person: str, *, writes: bool) -> Response | None:
     """Apply a fault that answers instead of the API. Raises ApiError for a refusal."""
     if writes and faults.take(person, "reset_before_write"):
-        return Response(_reset())
+        return Response(cut())
     if slow := faults.take(person, "slow_headers"):
-        _sleep()(float(slow.params.get("seconds", 5)))
+        sleeping()(seconds_of(slow))
     found = faults.take(person, *_REFUSALS, *_PAGES, "oversized_body")
     if found is None:
         return None
@@ -56,7 +55,7 @@ def before(faults: Faults, person: str, *, writes: bool) -> Response | None:
 def after(faults: Faults, person: str, answer: Response, *, writes: bool) -> Response:
     """Apply a fault that spoils a good answer."""
     if writes and faults.take(person, "reset_after_write"):
-        return Response(_reset())
+        return Response(cut())
     found = faults.take(person, "slow", "truncated_body", "invalid_json")
     if found is None:
         return answer
@@ -64,7 +63,8 @@ def after(faults: Faults, person: str, answer: Response, *, writes: bool) -> Res
     if found.fault == "invalid_json":
         answer.set_data(body[: max(1, len(body) // 2)])
         return answer
-    chunks = _dripping(body, found) if found.fault == "slow" else _cut(body)
+    slow = found.fault == "slow"
+    chunks = dripping(body, seconds_of(found), sleeping()) if slow else cut(body[: len(body) // 2])
     spoiled = Response(chunks, answer.status_code, answer.headers)
     spoiled.headers["Content-Length"] = str(len(body))
     return spoiled
@@ -75,33 +75,3 @@ def _huge() -> Iterator[bytes]:
     for _ in range(_OVERSIZED // len(_CHUNK)):
         yield _CHUNK
     yield b'"}'
-
-
-def _sleep() -> Callable[[float], None]:
-    sleep: Callable[[float], None] = current_app.config.get("SLEEP", time.sleep)
-    return sleep
-
-
-def _dripping(body: bytes, fault: Active) -> Iterator[bytes]:
-    pause_s = float(fault.params.get("seconds", 5)) / _DRIPS
-    sleep = _sleep()
-
-    def drip() -> Iterator[bytes]:
-        size = max(1, -(-len(body) // _DRIPS))
-        for begin in range(0, len(body), size):
-            sleep(pause_s)
-            yield body[begin : begin + size]
-
-    return drip()
-
-
-def _cut(body: bytes) -> Iterator[bytes]:
-    """Yield half, then fail as a lost connection does: the server closes without a word."""
-    yield body[: len(body) // 2]
-    raise ConnectionResetError(errno.ECONNRESET, "cut by a fault")
-
-
-def _reset() -> Iterator[bytes]:
-    """Fail before the first byte, headers included."""
-    raise ConnectionResetError(errno.ECONNRESET, "reset by a fault")
-    yield b""

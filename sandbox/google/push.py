@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 import requests
 
+from sandbox.stand_in.faults import Faults
+
 from .errors import ApiError, invalid
-from .faults import Faults
 from .model import Channel, Resource
 from .store import Store
 

@@ -13,11 +13,12 @@ from pathlib import Path
 
 from flask import Flask, Response, current_app, g, request
 
-from sandbox.google.snapshot import Snapshot
+from sandbox.stand_in.faults import Faults
+from sandbox.stand_in.snapshot import Snapshot
 
 from . import control, dav, home, seed
 from .calls import Call, Calls
-from .faults import FAULTS, Faults
+from .faults import FAULTS
 from .login import identify
 from .state import ICloudState
 from .store import utc_now
@@ -40,8 +41,7 @@ def create_app(
     loopback name on this machine, and `p42-caldav.icloud.com` under any other host.
     Extensions: `icloud`, `faults`, `calls`.
     """
-    # The pages look like those of the other stand-in.
-    app = Flask(__name__, static_folder="../google/static", template_folder="../google/templates")
+    app = Flask(__name__, static_folder="../stand_in/static")
     app.jinja_env.globals["stand_in"] = "iCloud"
     state = ICloudState(now or utc_now)
     snapshot = Snapshot(state, state_file) if state_file else None
@@ -55,7 +55,12 @@ def create_app(
         SESSION_COOKIE_SAMESITE="Lax",
         MAX_CONTENT_LENGTH=32 * 1024 * 1024,
     )
-    app.extensions |= {"icloud": state, "faults": Faults(), "calls": Calls(), "snapshot": snapshot}
+    app.extensions |= {
+        "icloud": state,
+        "faults": Faults(FAULTS),
+        "calls": Calls(),
+        "snapshot": snapshot,
+    }
     app.before_request(identify)
     dav.register(app)
     app.register_blueprint(control.blueprint)

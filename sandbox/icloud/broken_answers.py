@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import errno
-import time
-from collections.abc import Callable, Iterator
 from datetime import UTC, timedelta
 from email.utils import format_datetime
 
-from flask import Response, current_app
+from flask import Response
 
-from sandbox.google.faults import Active
+from sandbox.stand_in.faults import Active, Faults
+from sandbox.stand_in.spoiled_bodies import cut, dripping, laughs, seconds_of, sleeping
 
 from .context import state
-from .faults import Faults
 from .wire import CONTENT_TYPE, DavError
 
-_DRIPS = 10
-_PAUSE_S = 5.0
 _RETRY_AFTER_S = 2
 _STATUS = {"throttle_429": 429, "throttle_503": 503, "bare_403": 403, "server_error_500": 500}
 _HTML = (
@@ -44,10 +39,10 @@ def before(faults: Faults, person: str | None) -> Response | None:
     if found.fault == "html_error":
         return Response(_HTML, 502, content_type="text/html")
     if found.fault == "slow":
-        _sleep(float(found.params.get("seconds", _PAUSE_S)))
+        sleeping()(seconds_of(found))
         return None
     if found.fault == "reset_before":
-        return Response(_cut(b""), 207)
+        return Response(cut(), 207)
     body = _XXE if found.fault == "xxe" else _laughs()
     return Response(body, 207, content_type=CONTENT_TYPE)
 
@@ -62,8 +57,9 @@ def after(faults: Faults, person: str, answer: Response) -> Response:
         answer.set_data(body[: max(1, len(body) // 2)])
         return answer
     if found.fault == "reset_after":
-        return Response(_cut(b""), answer.status_code)
-    chunks = _dripping(body, found) if found.fault == "drip" else _cut(body[: len(body) // 2])
+        return Response(cut(), answer.status_code)
+    slow = found.fault == "drip"
+    chunks = dripping(body, seconds_of(found), sleeping()) if slow else cut(body[: len(body) // 2])
     spoiled = Response(chunks, answer.status_code, answer.headers)
     spoiled.headers["Content-Length"] = str(len(body))
     return spoiled
@@ -80,38 +76,8 @@ def _retry_after(fault: Active) -> dict[str, str]:
     return {"Retry-After": str(int(seconds))}
 
 
-def _sleep(seconds: float) -> None:
-    sleep: Callable[[float], None] = current_app.config.get("SLEEP", time.sleep)
-    sleep(seconds)
-
-
-def _dripping(body: bytes, fault: Active) -> Iterator[bytes]:
-    pause_s = float(fault.params.get("seconds", _PAUSE_S)) / _DRIPS
-    sleep: Callable[[float], None] = current_app.config.get("SLEEP", time.sleep)
-
-    def drip() -> Iterator[bytes]:
-        size = max(1, -(-len(body) // _DRIPS))
-        for begin in range(0, len(body), size):
-            sleep(pause_s)
-            yield body[begin : begin + size]
-
-    return drip()
-
-
-def _cut(body: bytes) -> Iterator[bytes]:
-    """Yield what there is, then fail as a lost connection does."""
-    if body:
-        yield body
-    raise ConnectionResetError(errno.ECONNRESET, "cut by a fault")
-
-
 def _laughs() -> str:
-    names = "abcdefghij"
-    entities = '<!ENTITY a "ha">' + "".join(
-        f'<!ENTITY {name} "{f"&{before};" * 10}">'
-        for before, name in zip(names, names[1:], strict=False)
-    )
     return (
-        f'<?xml version="1.0"?><!DOCTYPE multistatus [{entities}]>'
+        f'<?xml version="1.0"?><!DOCTYPE multistatus [{laughs()}]>'
         '<multistatus xmlns="DAV:"><response><href>&j;</href></response></multistatus>'
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sandbox.google import calls
+from sandbox.stand_in import calls
 
 
 @dataclass(frozen=True)
@@ -24,5 +24,4 @@ class Call(calls.Call):
     """What was sent, without Authorization and Cookie."""
 
 
-class Calls(calls.Calls):
-    """The last 10,000 calls, oldest first. Behaves as a sequence of `Call`."""
+Calls = calls.Calls[Call]

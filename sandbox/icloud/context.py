@@ -8,7 +8,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from flask import current_app, request
 
-from .faults import Faults
+from sandbox.stand_in.faults import Faults
+
 from .model import Person
 from .state import ICloudState
 

@@ -1,10 +1,6 @@
-"""Faults that scenarios switch on, for one person or for everybody (section 17)."""
+"""What can go wrong with iCloud, by name (section 17)."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-
-from sandbox.google import faults
 
 FAULTS: dict[str, str] = {
     "token_expired": "The sync token is invalid: 403 with its element, or the `style` bare_403, "
@@ -46,20 +42,3 @@ FAULTS: dict[str, str] = {
     "housekeeping": "After a PUT the etag changes once more by itself.",
 }
 """Every fault by name, with what it does in one line."""
-
-
-class Faults(faults.Faults):
-    """The switchboard; `app.extensions["faults"]`. Safe to use from any thread."""
-
-    catalogue: Mapping[str, str] = FAULTS
-
-    def take(self, person: str | None, *names: str) -> faults.Active | None:
-        """Return the first of the named faults that is on, and count one application.
-
-        The parameter `after` lets that many requests pass first.
-        """
-        found = self.find(person, *names)
-        if found is not None and found.params.get("after", 0) > 0:
-            found.params["after"] -= 1
-            return None
-        return super().take(person, *names)

@@ -1,187 +1,110 @@
-"""Where people change their calendars by hand, to watch the change arrive elsewhere."""
+"""The calendar pages of the sandbox's iCloud."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from datetime import date, datetime, timedelta
-from typing import Any
+from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, redirect, render_template, request, url_for
-from flask import session as browser
-from werkzeug.wrappers import Response
+from sandbox.stand_in.home import AHEAD, BACK, Edit, Home, Row, Shown
 
 from . import ical
 from .context import state
 from .login import kind_of
-from .model import Calendar, StoredObject
+from .model import Calendar, Person, StoredObject
 from .reports import in_range
 from .seed import PASSWORD
 from .spans import Times, is_date
 from .state import PersonHandle
 
-blueprint = Blueprint("icloud_home", __name__)
 
-_BACK, _AHEAD = timedelta(days=7), timedelta(days=60)
-STEP = 200
-_DAY = timedelta(days=1)
+class ICloudHome(Home[PersonHandle, StoredObject]):
+    """What is read and written are calendar objects; a series shows its first occurrence."""
 
+    password_label = "App-specific password"
+    hint = f"It is {PASSWORD} for everybody; a person’s own Apple password is never taken."
+    wrong_password = "That is no live app-specific password of this person."
 
-@blueprint.get("/")
-def index() -> str:
-    """Show the signed-in person's calendar, or the sign-in form."""
-    handle = _signed_in()
-    if handle is None:
-        return _sign_in_page()
-    return _calendar_page(handle, request.args.get("calendar", ""))
+    def people(self) -> Iterable[Person]:
+        """List everybody."""
+        return state().world.people.values()
 
+    def admits(self, email: str, password: str) -> Person | None:
+        """Give who signs in with an app-specific password."""
+        person = state().find_person(email)
+        return person if person and kind_of(person, password) == "app" else None
 
-def _signed_in() -> PersonHandle | None:
-    try:
-        return state().person(browser.get("email", ""))
-    except KeyError:
-        return None
+    def shown(self, handle: PersonHandle, calendar: str) -> Shown[StoredObject]:
+        """Give a calendar by the last part of its path."""
+        rows = [row for row in handle.calendars() if row[2].kind == "VEVENT"]
+        segment, entry, chosen = next((row for row in rows if row[0] == calendar), rows[0])
+        return Shown(
+            person=handle.person,
+            calendars=[(name, one.name) for name, _entry, one in rows],
+            id=segment,
+            title=chosen.name,
+            time_zone=chosen.time_zone,
+            today=state().now().astimezone(ZoneInfo(chosen.time_zone)).date(),
+            events=_events(chosen),
+            writable=entry.access != "read",
+        )
 
+    def row(self, shown: Shown[StoredObject], event: StoredObject) -> Row:
+        """Give an event, a timed one at the times of its calendar's zone."""
+        read = ical.parse(event.data)
+        parts = ical.events(read)
+        part = next((one for one in parts if one.line("RECURRENCE-ID") is None), parts[0])
+        times, line = Times(read, shown.time_zone), part.line("DTSTART")
+        all_day = line is not None and is_date(line)
+        start, zone = times.start(part)
+        end = start + times.length(part)
+        if not all_day:
+            own = ZoneInfo(shown.time_zone)
+            start, end = (at.replace(tzinfo=zone).astimezone(own) for at in (start, end))
+        return Row(
+            id=event.name,
+            summary=ical.unescaped(part.value("SUMMARY")),
+            begins=start,
+            ends=end,
+            all_day=all_day,
+            repeats=part.line("RRULE") is not None,
+            place=ical.unescaped(part.value("LOCATION")),
+        )
 
-def _sign_in_page(problem: str = "", email: str = "") -> str:
-    people = list(state().world.people.values())
-    return render_template(
-        "home_sign_in.html",
-        people=people,
-        password_label="App-specific password",
-        hint=f"It is {PASSWORD} for everybody; a person’s own Apple password is never taken.",
-        problem=problem,
-        email=email,
-    )
+    def delete(self, handle: PersonHandle, calendar: str, event: str) -> None:
+        """Delete an object."""
+        handle.delete_event(event, _writable(handle, calendar))
 
-
-@blueprint.post("/sign-in")
-def enter() -> Response | str:
-    """Sign in with `email` and `password`, an app-specific one."""
-    email = request.form.get("email", "")
-    person = state().find_person(email)
-    if person is None or kind_of(person, request.form.get("password", "")) != "app":
-        return _sign_in_page("That is no live app-specific password of this person.", email)
-    browser["email"] = person.email
-    return redirect(url_for(".index"), 303)
-
-
-@blueprint.post("/sign-out")
-def leave() -> Response:
-    """Sign out of this browser."""
-    browser.clear()
-    return redirect(url_for(".index"), 303)
-
-
-def _calendar_page(handle: PersonHandle, segment: str, problem: str = "") -> str:
-    person = handle.person
-    shown = [row for row in handle.calendars() if row[2].kind == "VEVENT"]
-    segment, entry, calendar = next((row for row in shown if row[0] == segment), shown[0])
-    with state().lock:
-        found = _found(calendar)
-        skipped = min(max(request.args.get("skip", 0, int), 0), len(found))
-        rows = list(_rows(calendar, found[skipped : skipped + STEP]))
-    tomorrow = state().now().astimezone(ZoneInfo(calendar.time_zone)).date() + _DAY
-    return render_template(
-        "home.html",
-        person=person,
-        calendars=[(name, one.name) for name, _entry, one in shown],
-        calendar=segment,
-        title=calendar.name,
-        time_zone=calendar.time_zone,
-        writable=entry.access != "read",
-        readable=True,
-        rows=rows,
-        skipped=skipped,
-        step=STEP,
-        total=len(found),
-        tomorrow=tomorrow.isoformat(),
-        problem=problem,
-    )
+    def save(self, handle: PersonHandle, calendar: str, edit: Edit) -> None:
+        """Store an object, or change lines of one."""
+        segment = _writable(handle, calendar)
+        if edit.event:
+            handle.rename_event(edit.event, edit.summary, segment)
+        if edit.times is None:
+            if edit.event:
+                handle.move_days(edit.event, edit.start, edit.end, segment)
+            else:
+                handle.add_all_day(edit.summary, edit.start, edit.end, segment)
+            return
+        zone = ZoneInfo(handle.calendar(segment).time_zone)
+        start, end = (at.replace(tzinfo=zone) for at in edit.times)
+        if edit.event:
+            handle.move_event(edit.event, start, end, segment)
+        else:
+            handle.add_event(edit.summary, start, end, calendar=segment)
 
 
-def _found(calendar: Calendar) -> list[StoredObject]:
-    """Return what has an occurrence from last week to two months ahead, by time."""
+def _events(calendar: Calendar) -> list[StoredObject]:
+    """Return what has an occurrence in the time that is shown, by time."""
     now = state().now()
-    low_s, high_s = (int(at.timestamp()) for at in (now - _BACK, now + _AHEAD))
+    low_s, high_s = (int(at.timestamp()) for at in (now - BACK, now + AHEAD))
     return sorted(in_range(calendar, "VEVENT", low_s, high_s), key=lambda one: one.start_s)
 
 
-def _rows(calendar: Calendar, found: list[StoredObject]) -> Iterator[dict[str, Any]]:
-    """Yield a row for each that can be read."""
-    for stored in found:
-        with contextlib.suppress(ValueError):
-            yield _row(calendar, stored)
-
-
-def _row(calendar: Calendar, stored: StoredObject) -> dict[str, Any]:
-    read = ical.parse(stored.data)
-    parts = ical.events(read)
-    part = next((one for one in parts if one.line("RECURRENCE-ID") is None), parts[0])
-    times, line = Times(read, calendar.time_zone), part.line("DTSTART")
-    all_day = line is not None and is_date(line)
-    wall, zone = times.start(part)
-    start, end = wall, wall + times.length(part)
-    if not all_day:
-        own = ZoneInfo(calendar.time_zone)
-        start, end = (at.replace(tzinfo=zone).astimezone(own) for at in (start, end))
-    last = end - _DAY if all_day else end
-    size = 10 if all_day else 16
-    return {
-        "id": stored.name,
-        "summary": ical.unescaped(part.value("SUMMARY")),
-        "start": start.replace(tzinfo=None).isoformat()[:size],
-        "end": last.replace(tzinfo=None).isoformat()[:size],
-        "all_day": all_day,
-        "when": f"{start:%a %d %b}" + ("" if all_day else f", {start:%H:%M}–{end:%H:%M}"),
-        "repeats": part.line("RRULE") is not None,
-        "place": ical.unescaped(part.value("LOCATION")),
-    }
-
-
-@blueprint.post("/events")
-def save() -> Response | tuple[str, int]:
-    """Add an event, or with `event` change or delete one.
-
-    Fields: `calendar`, `event`, `summary`, `start`, `end`, and the button `add`, `save`, `delete`.
-    """
-    handle = _signed_in()
-    if handle is None:
-        return redirect(url_for(".index"), 303)
-    segment = request.form.get("calendar") or next(iter(handle.person.home))
-    try:
-        with state().transaction():
-            _apply(handle, segment)
-    except (KeyError, ValueError):
-        problem = "That could not be saved. The calendar is read-only, or a time is missing."
-        return _calendar_page(handle, segment, problem), 400
-    return redirect(url_for(".index", calendar=segment), 303)
-
-
-def _apply(handle: PersonHandle, segment: str) -> None:
+def _writable(handle: PersonHandle, calendar: str) -> str:
+    segment = calendar or next(iter(handle.person.home))
     if handle.person.home[segment].access == "read":
         raise ValueError("read-only")
-    form, name = request.form, request.form.get("event", "")
-    if "delete" in form:
-        handle.delete_event(name, segment)
-        return
-    summary = form.get("summary", "")
-    first, last = form.get("start", ""), form.get("end", "") or form.get("start", "")
-    if len(first) == 10:
-        begin, end = date.fromisoformat(first), date.fromisoformat(last)
-        if not name:
-            handle.add_all_day(summary, begin, end, segment)
-        else:
-            handle.rename_event(name, summary, segment)
-            handle.move_days(name, begin, end, segment)
-        return
-    zone = ZoneInfo(handle.calendar(segment).time_zone)
-    start, until = (datetime.fromisoformat(text).replace(tzinfo=zone) for text in (first, last))
-    if until < start:
-        raise ValueError("ends before it starts")
-    if name:
-        handle.rename_event(name, summary, segment)
-        handle.move_event(name, start, until, segment)
-    else:
-        handle.add_event(summary, start, until, calendar=segment)
+    return segment
+
+
+blueprint = ICloudHome(state).blueprint()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from .faults import Faults
+from sandbox.stand_in.faults import Faults
+
 from .files import event, wrap
 from .model import Calendar, Person
 from .state import ICloudState

@@ -28,6 +28,7 @@ def test_page_asks_for_a_password(corp: Company) -> None:
     page = corp.app.test_client().get("/")
 
     assert 'name="email"' in page.text and PASSWORD in page.text
+    assert "Sandbox Exchange" in page.text
     assert "room4@" not in page.text and "calsync@" not in page.text
 
 

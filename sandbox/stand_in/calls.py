@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 KEPT = 10_000
 
@@ -19,13 +20,16 @@ class Call:
     status: int
 
 
-class Calls:
-    """The last 10,000 calls, oldest first. Behaves as a sequence."""
+Kind = TypeVar("Kind", bound=Call)
+
+
+class Calls(Generic[Kind]):
+    """The last 10,000 calls, oldest first; `app.extensions["calls"]`. Behaves as a sequence."""
 
     def __init__(self) -> None:
-        self._calls: deque[Call] = deque(maxlen=KEPT)
+        self._calls: deque[Kind] = deque(maxlen=KEPT)
 
-    def add(self, call: Call) -> None:
+    def add(self, call: Kind) -> None:
         """Remember a call."""
         self._calls.append(call)
 
@@ -35,7 +39,7 @@ class Calls:
 
     def matching(
         self, path_contains: str = "", *, method: str | None = None, person: str | None = None
-    ) -> list[Call]:
+    ) -> list[Kind]:
         """Return the calls whose path contains the text, narrowed by method and person."""
         return [
             call
@@ -51,11 +55,11 @@ class Calls:
         """Count what `matching` finds."""
         return len(self.matching(path_contains, method=method, person=person))
 
-    def __iter__(self) -> Iterator[Call]:
+    def __iter__(self) -> Iterator[Kind]:
         return iter(list(self._calls))
 
     def __len__(self) -> int:
         return len(self._calls)
 
-    def __getitem__(self, index: int) -> Call:
+    def __getitem__(self, index: int) -> Kind:
         return self._calls[index]
