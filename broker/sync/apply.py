@@ -18,13 +18,13 @@ from sqlalchemy.orm import Session
 
 from broker.crypto import DataKey, Vault
 from broker.domain import Changes, RemoteEvent, Window
+from broker.sync.families import FAMILIES_AT_ONCE, Family, batches, families_of
 from broker.sync.keys import event_key, event_place
 from broker.sync.occurrences import occurrences, series_of
 from broker.sync.plan import (
     SMALL,
     Held,
     Keyed,
-    Known,
     Plan,
     check_removal,
     plan_occurrences,
@@ -37,8 +37,6 @@ REMOVED_KEPT = timedelta(days=60)
 # Of `expand.MAX_WORK`, which is about a second for one series: ten seconds, a few hundred
 # thousand occurrences of ordinary series.
 WORK_PER_PASS = 2_000_000
-_FAMILIES_AT_ONCE = 100
-_MEMBERS_AT_ONCE = 1_000
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(RemoteEvent)
@@ -58,19 +56,6 @@ class Applied:
 
     def __add__(self, other: Applied) -> Applied:
         return Applied(self.written + other.written, self.removed + other.removed)
-
-
-@dataclass(slots=True)
-class _Family:
-    """A series with its exceptions, or a single event: what changes and what was held.
-
-    *waits* says that an earlier change has still to show in its occurrences.
-    """
-
-    members: list[bytes] = field(default_factory=list)
-    upserts: list[Keyed] = field(default_factory=list)
-    gone: list[bytes] = field(default_factory=list)
-    waits: bool = False
 
 
 @dataclass(slots=True)
@@ -118,7 +103,7 @@ class Copy:
             left = {key for key, row in known.items() if {key, row.series_key} & skipped}
             if seen := list(plan.unchanged | left):
                 yield from Step(seen=seen).cut()
-        yield from self._steps(rows, _families(known, plan), generation)
+        yield from self._steps(rows, families_of(known, plan), generation)
 
     def sweep_steps(self, session: Session, generation: int) -> Iterator[Step]:
         """Plan to remove what the complete full read *generation* has not seen.
@@ -133,7 +118,7 @@ class Copy:
         named = {held.series_key or key for key, held in stale.items()}
         known = rows.known(named | stale.keys())
         plan = Plan({}, frozenset(), frozenset(stale))
-        yield from self._steps(rows, _families(known, plan), generation)
+        yield from self._steps(rows, families_of(known, plan), generation)
 
     def roll_steps(self, session: Session) -> Iterator[Step]:
         """Plan to bring series to the window's end that do not reach it yet.
@@ -143,9 +128,9 @@ class Copy:
         rows = self._read(session)
         waiting = dict(rows.behind(int(self.window.end.timestamp())))
         while waiting and self.work_left > 0:
-            chosen = dict(islice(waiting.items(), _FAMILIES_AT_ONCE))
+            chosen = dict(islice(waiting.items(), FAMILIES_AT_ONCE))
             waiting = dict(islice(waiting.items(), len(chosen), None))
-            families = {key: _Family(waits=waits) for key, waits in chosen.items()}
+            families = {key: Family(waits=waits) for key, waits in chosen.items()}
             for key, held in rows.known(chosen.keys()).items():
                 family = families.get(held.series_key or key)
                 if family is not None:
@@ -188,11 +173,11 @@ class Copy:
         return rows
 
     def _steps(
-        self, rows: Rows, families: Mapping[bytes, _Family], generation: int
+        self, rows: Rows, families: Mapping[bytes, Family], generation: int
     ) -> Iterator[Step]:
         """Plan what brings whole families up to date; no family is left half written."""
         step = Step()
-        for batch in _batches(families):
+        for batch in batches(families):
             stored = self._stored(rows, batch)
             held = self._held(rows, batch)
             for name, family in batch.items():
@@ -207,7 +192,7 @@ class Copy:
             yield from step.cut()
 
     def _plan(
-        self, step: Step, name: bytes, family: _Family, items: list[Keyed], held: list[Held]
+        self, step: Step, name: bytes, family: Family, items: list[Keyed], held: list[Held]
     ) -> None:
         """Add the occurrences of one family to *step*, or that they must wait."""
         touched = {item.key for item in (items if family.waits else family.upserts)}
@@ -226,7 +211,7 @@ class Copy:
         if found.of_series:
             step.expanded.append(name)
 
-    def _stored(self, rows: Rows, batch: Mapping[bytes, _Family]) -> dict[bytes, list[Keyed]]:
+    def _stored(self, rows: Rows, batch: Mapping[bytes, Family]) -> dict[bytes, list[Keyed]]:
         """Open the members that are neither replaced nor gone, by family."""
         wanted: dict[bytes, bytes] = {}
         for name, family in batch.items():
@@ -240,7 +225,7 @@ class Copy:
                 found.setdefault(wanted[key], []).append(item)
         return found
 
-    def _held(self, rows: Rows, batch: Mapping[bytes, _Family]) -> dict[bytes, list[Held]]:
+    def _held(self, rows: Rows, batch: Mapping[bytes, Family]) -> dict[bytes, list[Held]]:
         """Read the occurrences that these families have, by family."""
         owner = {key: name for name, family in batch.items() for key in family.members}
         if not owner:
@@ -271,31 +256,3 @@ class Copy:
             sealed=self.key.seal(_encoder.encode(event), place),
             expanded_to=None,
         )
-
-
-def _families(known: Mapping[bytes, Known], plan: Plan) -> dict[bytes, _Family]:
-    """Gather the families that a plan touches, with all that is held of them."""
-    families: dict[bytes, _Family] = {}
-    for item in plan.upserts.values():
-        families.setdefault(item.family, _Family()).upserts.append(item)
-    for key in plan.deletes:
-        families.setdefault(known[key].series_key or key, _Family()).gone.append(key)
-    for key, row in known.items():
-        family = families.get(row.series_key or key)
-        if family is not None:
-            family.members.append(key)
-    return families
-
-
-def _batches(families: Mapping[bytes, _Family]) -> Iterator[dict[bytes, _Family]]:
-    """Cut families into portions whose rows are read together."""
-    batch: dict[bytes, _Family] = {}
-    members = 0
-    for name, family in families.items():
-        batch[name] = family
-        members += len(family.members) + len(family.upserts)
-        if len(batch) >= _FAMILIES_AT_ONCE or members >= _MEMBERS_AT_ONCE:
-            yield batch
-            batch, members = {}, 0
-    if batch:
-        yield batch
