@@ -31,6 +31,26 @@ def test_what_is_no_document_is_refused(body: bytes) -> None:
         parse(body)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'<\x01!DOCTYPE a SYSTEM "http://127.0.0.1/"><a/>',
+        b'<\x00!DOCTYPE a [<\x00!ENTITY x "y">]><a>&x;</a>',
+        b'<&#1;!DOCTYPE a SYSTEM "x"><a/>',
+        b'<\xef\xbf\xbf!DOCTYPE a SYSTEM "x"><a/>',
+    ],
+)
+def test_no_declaration_comes_about_by_dropping_what_is_forbidden(body: bytes) -> None:
+    with pytest.raises(UnreadableXml, match="declaration"):
+        parse(body)
+
+
+def test_no_parts_come_about_by_dropping_what_is_forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(markup, "MAX_PARTS", 8)
+    with pytest.raises(UnreadableXml, match="too large"):
+        parse(b'<a b=\x01"" c=\x01"" d=\x01""/>' * 3)
+
+
 def test_a_declared_encoding_changes_nothing() -> None:
     with pytest.raises(UnreadableXml):
         parse(b'<?xml version="1.0" encoding="utf-7"?>+ADw-a/+AD4-')
