@@ -15,6 +15,7 @@ from broker.errors import (
     ProviderUnavailable,
     RateLimited,
 )
+from broker.providers._ews import changes
 from tests.providers.ews_mailbox import (
     NOW,
     Mailbox,
@@ -78,6 +79,39 @@ def test_a_listing_is_read_in_batches_and_the_cursor_comes_last() -> None:
     assert [None, None, "ews:S2"] == [page.cursor for page in pages]
     assert all(page.complete and page.whole_series for page in pages)
     assert frozenset({"Old"}) == pages[-1].deleted
+
+
+def listed(mailbox: Mailbox) -> list[int]:
+    """Count the events of each page of a first reading; the last page brings only the cursor."""
+    pages = read(mailbox)
+    assert not pages[-1].events
+    return [len(page.events) for page in pages[:-1]]
+
+
+def test_several_answers_make_one_page() -> None:
+    """What is written together costs less; and no page takes as long as a whole listing."""
+    ids = [f"A{number}" for number in range(10 * 50 + 1)]
+    mailbox = Mailbox({one: single(one) for one in ids}, [last_page(*ids)])
+
+    assert [300, 201] == listed(mailbox)
+    assert 11 == mailbox.names().count("GetItem")
+
+
+def test_long_texts_make_short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "PAGE_CHARACTERS", 70 * 1_000)
+    ids = [f"A{number}" for number in range(160)]
+    text = f"<t:Body>{'x' * 1_000}</t:Body><t:Subject>"
+    items = {one: single(one).replace("<t:Subject>", text) for one in ids}
+
+    assert [100, 60] == listed(Mailbox(items, [last_page(*ids)]))
+
+
+def test_series_with_many_exceptions_make_short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "PAGE_CHARACTERS", 10_000)
+    ids = [f"M{number}" for number in range(60)]
+    items = {one: SERIES.replace('"M1"', f'"{one}"') for one in ids}
+
+    assert [50 * 3, 10 * 3] == listed(Mailbox(items, [last_page(*ids)]))
 
 
 def test_the_past_is_not_read_and_the_future_is() -> None:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from broker.domain import Attendee, Busy, EventContent, Moment, Participation, RemoteEvent
 from broker.providers._ews.item_times import ONE_DAY, moment, read_instant, stamp, zone_of
-from broker.providers._ews.markup import T, id_of
+from broker.providers._ews.markup import Fields, T, child, fields_of, id_of
 from broker.providers._ews.recurrences import excluded, read_rule
 
 BUSY = {
@@ -55,9 +55,9 @@ class Series:
 
 def read_item(item: etree._Element, remote_id: str) -> RemoteEvent | Series:
     """Read a single event or a master. Raises ValueError when its times make no sense."""
-    fields = _fields(item)
-    tzid = zone_of(item)
-    start, end, all_day = _span(fields, item, tzid)
+    fields = fields_of(item)
+    tzid = zone_of(fields)
+    start, end, all_day = _span(fields, tzid)
     kind = _text(fields, "CalendarItemType")
     event = _event(fields, remote_id, start, end, all_day)
     if kind != "RecurringMaster":
@@ -69,9 +69,9 @@ def read_item(item: etree._Element, remote_id: str) -> RemoteEvent | Series:
 
 def read_exception(item: etree._Element, place: Changed, series: Series) -> RemoteEvent:
     """Read a changed occurrence. Raises ValueError when its times make no sense."""
-    fields = _fields(item)
-    tzid = zone_of(item) or series.tzid
-    start, end, all_day = _span(fields, item, tzid)
+    fields = fields_of(item)
+    tzid = zone_of(fields) or series.tzid
+    start, end, all_day = _span(fields, tzid)
     name = exception_id(series.master.remote_id, place.original)
     event = _event(fields, name, start, end, all_day)
     return _as_exception(event, place, series)
@@ -107,19 +107,12 @@ def _as_exception(event: RemoteEvent, place: Changed, series: Series) -> RemoteE
     )
 
 
-Fields = dict[str, etree._Element]
-
-
-def _fields(item: etree._Element) -> Fields:
-    return {child.tag[len(T) :]: child for child in item.iterchildren(f"{T}*")}
-
-
 def _text(fields: Fields, name: str) -> str:
-    found = fields.get(name)
+    found = fields.get(T + name)
     return (found.text or "") if found is not None else ""
 
 
-def _span(fields: Fields, item: etree._Element, tzid: str | None) -> tuple[Moment, Moment, bool]:
+def _span(fields: Fields, tzid: str | None) -> tuple[Moment, Moment, bool]:
     """Give start and exclusive end; an all-day event takes one day at least."""
     all_day = _text(fields, "IsAllDayEvent") == "true"
     starts_at = read_instant(_text(fields, "Start"), tzid)
@@ -127,7 +120,7 @@ def _span(fields: Fields, item: etree._Element, tzid: str | None) -> tuple[Momen
     if all_day:
         start, end = moment(starts_at, tzid, True), moment(ends_at, tzid, True)
         return start, end if end.at > start.at else Moment(start.at + ONE_DAY), True
-    end_tzid = zone_of(item, "EndTimeZone") if "EndTimeZone" in fields else None
+    end_tzid = zone_of(fields, "EndTimeZone") if f"{T}EndTimeZone" in fields else None
     end = moment(max(starts_at, ends_at), end_tzid or tzid, False)
     return moment(starts_at, tzid, False), end, False
 
@@ -135,7 +128,7 @@ def _span(fields: Fields, item: etree._Element, tzid: str | None) -> tuple[Momen
 def _event(
     fields: Fields, remote_id: str, start: Moment, end: Moment, all_day: bool
 ) -> RemoteEvent:
-    own = fields.get("ItemId")
+    own = fields.get(f"{T}ItemId")
     mine = _own_answer(fields)
     busy = BUSY.get(_text(fields, "LegacyFreeBusyStatus"), Busy.BUSY)
     return RemoteEvent(
@@ -166,7 +159,7 @@ def _content(
     mine: Participation,
     busy: Busy,
 ) -> EventContent:
-    organizer = fields.get("Organizer")
+    organizer = fields.get(f"{T}Organizer")
     name, email = _mailbox(organizer) if organizer is not None else (None, None)
     return EventContent(
         remote_id=remote_id,
@@ -190,7 +183,7 @@ def _content(
 def _attendees(fields: Fields) -> list[Attendee]:
     people: list[Attendee] = []
     for group in _PEOPLE:
-        for person in fields.get(group, ()):
+        for person in fields.get(T + group, ()):
             name, email = _mailbox(person)
             if email is not None:
                 answer = person.findtext(f"{T}ResponseType") or ""
@@ -201,28 +194,29 @@ def _attendees(fields: Fields) -> list[Attendee]:
 
 def _mailbox(holder: etree._Element) -> tuple[str | None, str | None]:
     """Give name and mail address; the server's own kind of address (`EX`) is nobody's mail."""
-    mailbox = holder.find(f"{T}Mailbox")
+    mailbox = child(holder, f"{T}Mailbox")
     if mailbox is None:
         return None, None
-    email = (mailbox.findtext(f"{T}EmailAddress") or "").strip()
-    is_mail = "@" in email and (mailbox.findtext(f"{T}RoutingType") or "SMTP").upper() == "SMTP"
-    return mailbox.findtext(f"{T}Name") or None, email if is_mail else None
+    fields = fields_of(mailbox)
+    email = _text(fields, "EmailAddress").strip()
+    is_mail = "@" in email and (_text(fields, "RoutingType") or "SMTP").upper() == "SMTP"
+    return _text(fields, "Name") or None, email if is_mail else None
 
 
 def _lines(fields: Fields, start: Moment, tzid: str | None, all_day: bool) -> tuple[str, ...]:
-    recurrence = fields.get("Recurrence")
+    recurrence = fields.get(f"{T}Recurrence")
     if recurrence is None:
         raise ValueError("a series without a pattern")
     deleted = [
         moment(read_instant(found.findtext(f"{T}Start"), tzid), tzid, all_day)
-        for found in fields.get("DeletedOccurrences", ())
+        for found in fields.get(f"{T}DeletedOccurrences", ())
     ]
     return (read_rule(recurrence, start, tzid), *excluded(deleted))
 
 
 def _exceptions(fields: Fields, tzid: str | None, all_day: bool) -> list[Changed]:
     found: list[Changed] = []
-    for occurrence in fields.get("ModifiedOccurrences", ()):
+    for occurrence in fields.get(f"{T}ModifiedOccurrences", ()):
         times = (
             read_instant(occurrence.findtext(f"{T}{name}"), tzid)
             for name in ("OriginalStart", "Start", "End")

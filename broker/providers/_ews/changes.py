@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 
 from lxml import etree
 
@@ -32,8 +32,12 @@ from broker.providers._ews.sync_folder_items import Listed, SyncFolderItems
 
 MAX_PAGES = 10_000
 MAX_TRIES = 3
-BATCHES = 4
-"""How many answers become one page: what is written at once costs less."""
+BATCHES = 6
+"""How many answers become one page: what is written at once costs less. A slow server takes a
+minute for each, and a page has to come in the ten that work may take without getting on."""
+PAGE_CHARACTERS = 1_000_000
+"""How much text ends a page before that, after a whole answer."""
+_EXCEPTION_CHARACTERS = 2_000
 
 _CURSOR = re.compile(r"ews:([!-~]+)", re.ASCII)
 _TOO_LARGE = frozenset({"body too large", "too large", "not well-formed"})
@@ -73,7 +77,8 @@ class Reader:
             asked = SyncFolderItems(self._folder, state, with_times=complete)
             page = self._session.call(asked)
             batches = _batches(self._worth_reading(page.listed, complete))
-            while some := tuple(islice(batches, BATCHES)):
+            for batch in batches:
+                some = chain((batch,), islice(batches, BATCHES - 1))
                 yield self._page(some, complete)
             state = page.state
             cursor = f"ews:{state}" if page.is_last else None
@@ -90,33 +95,32 @@ class Reader:
             if not (complete and item.ends_at is not None and item.ends_at <= since):
                 yield item.remote_id
 
-    def _page(self, batches: Sequence[tuple[str, ...]], complete: bool) -> Changes:
+    def _page(self, batches: Iterator[tuple[str, ...]], complete: bool) -> Changes:
+        """Read as many batches as make one page; their answers are never all in memory."""
         events: list[RemoteEvent] = []
         series: list[Series] = []
         skipped: set[str] = set()
-        for remote_id, item in self._fetched(batches, skipped):
-            try:
-                read = read_item(item, remote_id)
-            except (ValueError, LookupError, OverflowError):
-                skipped.add(remote_id)
-                continue
-            if isinstance(read, Series):
-                series.append(read)
-            elif not (complete and ends_before(read, self._window.start)):
-                events.append(read)
+        characters = 0
+        for ids in batches:
+            fetched = self._fetch(ids)
+            skipped |= fetched.skipped
+            for remote_id, item in fetched.items.items():
+                try:
+                    read = read_item(item, remote_id)
+                except (ValueError, LookupError, OverflowError):
+                    skipped.add(remote_id)
+                    continue
+                characters += _characters(read)
+                if isinstance(read, Series):
+                    series.append(read)
+                elif not (complete and ends_before(read, self._window.start)):
+                    events.append(read)
+            if characters >= PAGE_CHARACTERS:
+                break
         for one in series:
             events.append(one.master)
         events += self._exceptions(series)
         return Changes(events, complete=complete, whole_series=True, skipped=frozenset(skipped))
-
-    def _fetched(
-        self, batches: Sequence[tuple[str, ...]], skipped: set[str]
-    ) -> Iterator[tuple[str, etree._Element]]:
-        """Read items batch by batch, so that their answers are never all in memory."""
-        for ids in batches:
-            fetched = self._fetch(ids)
-            skipped |= fetched.skipped
-            yield from fetched.items.items()
 
     def _exceptions(self, series: Sequence[Series]) -> Iterator[RemoteEvent]:
         """Read the changed occurrences of some series, all of them: they come together."""
@@ -164,6 +168,13 @@ class Reader:
                 return fetched
             ids = batch.left
         raise ProviderUnavailable(PROVIDER, "GetItem", 200, detail="batch stopped")
+
+
+def _characters(read: RemoteEvent | Series) -> int:
+    """Tell about how much memory an item will take, in characters of text."""
+    if isinstance(read, Series):
+        return _characters(read.master) + _EXCEPTION_CHARACTERS * len(read.exceptions)
+    return len(read.content.description)
 
 
 def _batches(ids: Iterable[str]) -> Iterator[tuple[str, ...]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from broker.providers._ews.faults import BATCH_STOPPED, Meaning, error_of, paired
-from broker.providers._ews.markup import M, T, item_id
+from broker.providers._ews.markup import M, T, child, item_id
 from broker.providers._ews.session import Version
 from broker.providers._ews.tag import TAG_FIELD
 
@@ -75,8 +75,8 @@ class GetItem:
         for asked, message in paired(self.ids, response, self.name):
             trouble = message.trouble
             if trouble is None:
-                found = message.element.find(f"{M}Items")
-                event = found.find(f"{T}CalendarItem") if found is not None else None
+                found = child(message.element, f"{M}Items")
+                event = child(found, f"{T}CalendarItem") if found is not None else None
                 if event is not None:
                     items[asked] = event
                 else:

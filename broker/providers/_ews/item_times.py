@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from lxml import etree
 
 from broker.domain import Moment, midnight_utc
-from broker.providers._ews.markup import T, child_text
+from broker.providers._ews.markup import Fields, T, child_text
 from broker.providers._zones import ZoneRules, zone_info, zone_named, zone_with
 
 HALF_A_DAY = timedelta(hours=12)
@@ -49,13 +49,13 @@ def read_date(text: str | None) -> date:
     return date.fromisoformat(match[1])
 
 
-def zone_of(item: etree._Element, name: str = "StartTimeZone") -> str | None:
+def zone_of(fields: Fields, name: str = "StartTimeZone") -> str | None:
     """Give the IANA zone of an item's start (or end); None when it says nothing we know."""
-    zone = item.find(f"{T}{name}")
+    zone = fields.get(T + name)
     if zone is not None:
         named = zone_named(zone.get("Id", "")) or zone_named(zone.get("Name", ""))
         return named or _by_rules(_defined(zone))
-    zone = item.find(f"{T}MeetingTimeZone")
+    zone = fields.get(f"{T}MeetingTimeZone")
     if zone is None:
         return None
     return zone_named(zone.get("TimeZoneName", "")) or _by_rules(_meeting(zone))

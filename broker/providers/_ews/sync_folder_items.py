@@ -9,10 +9,22 @@ from lxml import etree
 
 from broker.errors import ProtocolError
 from broker.providers._ews.faults import PROVIDER, error_of, messages_of
-from broker.providers._ews.markup import M, T, child_text, element, folder_id, id_of
+from broker.providers._ews.markup import (
+    Fields,
+    M,
+    T,
+    child,
+    child_text,
+    element,
+    fields_of,
+    folder_id,
+    id_of,
+)
 from broker.providers._ews.session import Version
 
 MOST = 512
+
+_ITEMS = frozenset({f"{T}Create", f"{T}Update"})
 
 _TIMES = (
     "<t:AdditionalProperties>"
@@ -95,20 +107,21 @@ def _item(change: etree._Element) -> Listed | None:
     """Read a change; None for what is no event, which a calendar folder may hold too."""
     if change.tag == f"{T}Delete":
         return Listed(id_of(change.find(f"{T}ItemId")))
-    if change.tag not in {f"{T}Create", f"{T}Update"}:
+    if change.tag not in _ITEMS:
         return None
-    item = change.find(f"{T}CalendarItem")
+    item = child(change, f"{T}CalendarItem")
     if item is None:
         return None
-    return Listed(id_of(item.find(f"{T}ItemId")), _ends_at(item))
+    fields = fields_of(item)
+    return Listed(id_of(fields.get(f"{T}ItemId")), _ends_at(fields))
 
 
-def _ends_at(item: etree._Element) -> datetime | None:
-    end = item.findtext(f"{T}End")
-    if end is None or item.findtext(f"{T}CalendarItemType") != "Single":
+def _ends_at(fields: Fields) -> datetime | None:
+    end, kind = fields.get(f"{T}End"), fields.get(f"{T}CalendarItemType")
+    if end is None or kind is None or kind.text != "Single":
         return None
     try:
-        at = datetime.fromisoformat(end.strip())
+        at = datetime.fromisoformat((end.text or "").strip())
     except ValueError:
         return None
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
