@@ -29,7 +29,7 @@ from broker.services.host_authorities import HostAuthorities
 from broker.services.limits import Limits
 from broker.services.runtime import Runtime
 from broker.settings import Settings
-from broker.web import api, connect, errors, frame, health, hooks, oauth, translations
+from broker.web import api, connect, errors, frame, health, hooks, it_links, oauth, translations
 
 ROOT = Path(__file__).parent
 BODY_CAP_BYTES = 1024 * 1024
@@ -142,6 +142,7 @@ def _register(app: Flask, runtime: Runtime) -> None:
     csrf = CSRFProtect(app)
     blueprints = [
         connect.blueprint(),
+        it_links.blueprint(),
         oauth.blueprint(runtime.oauth),
         api.blueprint(),
         hooks.blueprint(),
@@ -150,7 +151,7 @@ def _register(app: Flask, runtime: Runtime) -> None:
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
     # Applications and providers bring tokens and secrets of their own, never our cookie.
-    for blueprint in blueprints[1:]:
+    for blueprint in blueprints[2:]:
         csrf.exempt(blueprint)
     translations.install(app)
     frame.install(app, runtime)

@@ -113,6 +113,10 @@ def diagnosis(code: str) -> None:
     for item in found.findings:
         spent = f"{item.milliseconds} ms" if item.milliseconds else ""
         click.echo(f"{item.step:<10} {item.state:<12} {item.host} {spent}".rstrip())
+    for step in found.steps:
+        offers = f"offers {', '.join(step.offered)}" if step.offered else ""
+        parts = step.operation, step.host, step.tried, step.outcome, offers
+        click.echo(f"    {'  '.join(part for part in parts if part)}  {step.milliseconds} ms")
 
 
 @command("sync-status", epilog="Example: flask sync-status")

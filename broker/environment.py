@@ -156,6 +156,17 @@ class Reader:
                 )
         return entries
 
+    def ranges(self, name: str) -> tuple[str, ...]:
+        """Read addresses and ranges of addresses, in the way that firewalls are told them."""
+        entries = tuple(self.text(name).replace(",", " ").split())
+        for entry in entries:
+            if not _is_range(entry):
+                self.problems.append(
+                    f"{name}: {entry} is neither an address (203.0.113.7) nor a range of them "
+                    "(203.0.113.0/28)"
+                )
+        return entries
+
     def key(self, name: str) -> bytes:
         """Read a key of 256 bits."""
         value = self.text(name)

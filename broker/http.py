@@ -25,6 +25,7 @@ from requests.adapters import BaseAdapter
 from urllib3.exceptions import HTTPError
 
 from broker.addresses import AddressPolicy, find, same_origin
+from broker.challenges import offered_by
 from broker.clock import Clock
 from broker.errors import AddressRefused, ProtocolError, ProviderUnavailable
 from broker.laps import Laps, measuring
@@ -55,6 +56,8 @@ class Call:
     followed; *may_follow(from_url, to_url)* then decides each (None: same origin only). A hop
     to another origin loses credentials too.
 
+    *tried* tells the trace how the call logs in, without saying who.
+
     *reading* reads the body of a 207 while it arrives, because lists can be long. It is called
     anew for each answer; what it raises ends the call.
     """
@@ -73,6 +76,7 @@ class Call:
     plain: bool = False
     redirects: int = 0
     may_follow: Callable[[str, str], bool] | None = None
+    tried: str = ""
     reading: Callable[[Iterator[bytes]], Any] | None = field(default=None, repr=False)
 
 
@@ -164,16 +168,17 @@ class Http:
         """
         started, laps = self.clock.monotonic(), Laps(self.clock)
         outcome = "refused"
+        offered: tuple[str, ...] = ()
         try:
             with measuring(laps), within(self.clock, call.deadline) as deadline:
                 answer = self._follow(call, deadline)
-            outcome = str(answer.status)
+            outcome, offered = str(answer.status), offered_by(answer.status, answer.headers)
             return answer
         except ProviderUnavailable as error:
             outcome = error.detail
             raise
         finally:
-            self._note(call, outcome, started, laps)
+            self._note(call, outcome, offered, started, laps)
 
     def _follow(self, call: Call, deadline: Deadline) -> Answer:
         url, method, hops = call.url, call.method, 0
@@ -244,7 +249,9 @@ class Http:
                 )
             yield chunk
 
-    def _note(self, call: Call, outcome: str, started: float, laps: Laps) -> None:
+    def _note(
+        self, call: Call, outcome: str, offered: tuple[str, ...], started: float, laps: Laps
+    ) -> None:
         spent_ms = round((self.clock.monotonic() - started) * 1000)
         log.debug(
             "called provider",
@@ -253,7 +260,10 @@ class Http:
         if self.trace is not None:
             scheme, host = _place(call.url)
             secure = scheme != "http"
-            self.note(Step(call.operation, host, outcome, spent_ms, secure, laps.spent_ms))
+            lapped = laps.spent_ms
+            self.note(
+                Step(call.operation, host, outcome, spent_ms, secure, lapped, offered, call.tried)
+            )
 
     def note(self, step: Step) -> None:
         """Write a line of the trace, if there is one; also for questions that are no calls."""

@@ -90,6 +90,7 @@ class Settings:
     apple: AppleSettings = AppleSettings()
     allowed_hosts: tuple[str, ...] = ()
     detours: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    outgoing_addresses: tuple[str, ...] = ()
     egress_proxy_url: str | None = field(default=None, repr=False)
     extra_ca_file: Path | None = None
     redis_certificate_checked: bool = True
@@ -128,6 +129,7 @@ class Settings:
             apple=_apple(reader, local=local),
             allowed_hosts=reader.hosts("ALLOWED_HOSTS"),
             detours=reader.detours("DETOURS", local=local),
+            outgoing_addresses=reader.ranges("OUTGOING_ADDRESSES"),
             egress_proxy_url=reader.proxy("EGRESS_PROXY_URL"),
             extra_ca_file=reader.certificates("EXTRA_CA_FILE", local=local),
             redis_certificate_checked=reader.switch("REDIS_CERTIFICATE_CHECK", default=True),

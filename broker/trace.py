@@ -20,6 +20,7 @@ class Step:
 
     *outcome* is the status of the answer, or the name of what went wrong. *secure* is False
     for plain http. *laps* says how many of the *milliseconds* went into the connection.
+    *offered* are the ways to log in that an answer of 401 named, *tried* is the one that was used.
     """
 
     operation: str
@@ -28,3 +29,5 @@ class Step:
     milliseconds: int
     secure: bool = True
     laps: Mapping[Lap, int] = field(default_factory=dict)
+    offered: tuple[str, ...] = ()
+    tried: str = ""

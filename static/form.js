@@ -48,7 +48,7 @@
       return;
     }
     document.querySelectorAll("[data-copy]").forEach(function (button) {
-      var rows = document.getElementById(button.dataset.copy).querySelectorAll("p, dl > div");
+      var rows = document.getElementById(button.dataset.copy).querySelectorAll("a, p, dl > div");
       button.hidden = false;
       button.addEventListener("click", function () {
         var lines = Array.from(rows, function (row) {

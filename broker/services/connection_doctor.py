@@ -33,23 +33,31 @@ __all__ = ["Diagnosis", "Finding", "StepName", "StepState", "find", "prove"]
 log = logging.getLogger(__name__)
 
 KEPT = timedelta(days=30)
+MOST_STEPS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What was found in one try. *reason* is None when it succeeded."""
+    """What was found in one try. *reason* is None when it succeeded.
+
+    *steps* is the trace that the findings were made of, *application_id* whose try it was.
+    """
 
     code: str
     at: datetime
     provider: str
     reason: str | None
     findings: tuple[Finding, ...]
+    steps: tuple[Step, ...] = ()
+    application_id: str = ""
 
 
 class _Sealed(msgspec.Struct, frozen=True):
-    """The findings of a diagnosis, as they are sealed."""
+    """What a diagnosis holds, as it is sealed."""
 
     findings: tuple[Finding, ...]
+    steps: tuple[Step, ...] = ()
+    application_id: str = ""
 
 
 def prove(
@@ -85,6 +93,8 @@ def prove(
         provider=slug,
         reason=reason_of(error, typed=True) if error is not None else None,
         findings=tuple(findings.derive(typed_host, steps, error)),
+        steps=tuple(steps[:MOST_STEPS]),
+        application_id=application_id,
     )
     _store(runtime, diagnosis)
     return proved, diagnosis, error
@@ -98,11 +108,20 @@ def find(runtime: Runtime, code: str) -> Diagnosis | None:
         return None
     plain = runtime.vault.unwrap(row.wrapped_findings, _place(row.code))
     sealed = msgspec.json.decode(plain, type=_Sealed)
-    return Diagnosis(row.code, row.created_at, row.provider, row.reason, sealed.findings)
+    return Diagnosis(
+        code=row.code,
+        at=row.created_at,
+        provider=row.provider,
+        reason=row.reason,
+        findings=sealed.findings,
+        steps=sealed.steps,
+        application_id=sealed.application_id,
+    )
 
 
 def _store(runtime: Runtime, diagnosis: Diagnosis) -> None:
-    plain = msgspec.json.encode(_Sealed(diagnosis.findings))
+    sealed = _Sealed(diagnosis.findings, diagnosis.steps, diagnosis.application_id)
+    plain = msgspec.json.encode(sealed)
     with transaction() as session:
         session.add(
             Row(

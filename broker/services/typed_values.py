@@ -23,12 +23,18 @@ class _Typed(msgspec.Struct, frozen=True):
     """What is sealed in the place of a flow, which typed logins have none of."""
 
     typed: dict[str, str]
+    diagnosis: str = ""
 
 
-def keep(runtime: Runtime, attempt: Attempt, slug: str, values: Mapping[str, str]) -> None:
-    """Keep what was typed for the provider *slug*; a flow under way at another one goes first."""
+def keep(
+    runtime: Runtime, attempt: Attempt, slug: str, values: Mapping[str, str], *, diagnosis: str = ""
+) -> None:
+    """Keep what was typed for the provider *slug*, and the code of what was found trying it.
+
+    A flow under way at another provider goes first.
+    """
     table = _ATTEMPTS.c
-    plain = msgspec.json.encode(_Typed(dict(values)))
+    plain = msgspec.json.encode(_Typed(dict(values), diagnosis))
     with transaction() as session:
         session.execute(
             update(_ATTEMPTS)
@@ -43,13 +49,22 @@ def keep(runtime: Runtime, attempt: Attempt, slug: str, values: Mapping[str, str
 
 def kept(runtime: Runtime, attempt: Attempt, slug: str) -> dict[str, str]:
     """Give what was typed for the provider *slug* in this attempt, by field; empty when nothing."""
+    return _opened(runtime, attempt, slug).typed
+
+
+def diagnosis_code(runtime: Runtime, attempt: Attempt, slug: str) -> str:
+    """Give the code of what was found when it was tried last; empty when nothing was."""
+    return _opened(runtime, attempt, slug).diagnosis
+
+
+def _opened(runtime: Runtime, attempt: Attempt, slug: str) -> _Typed:
     query = select(_ATTEMPTS.c.wrapped_flow).where(
         _ATTEMPTS.c.id == attempt.id, _ATTEMPTS.c.provider == slug
     )
     wrapped = reading().scalar(query)
     if wrapped is None:
-        return {}
-    return msgspec.json.decode(runtime.vault.unwrap(wrapped, _place(attempt)), type=_Typed).typed
+        return _Typed({})
+    return msgspec.json.decode(runtime.vault.unwrap(wrapped, _place(attempt)), type=_Typed)
 
 
 def _place(attempt: Attempt) -> str:

@@ -11,18 +11,17 @@ from flask.typing import ResponseReturnValue
 from markupsafe import escape
 
 from broker.errors import AddressRefused, AttemptOver, BrokerError, HostUnconfirmed
-from broker.models import Application
 from broker.oauth_server.scopes import sentences
 from broker.providers.base import OAuthProvider, PasswordProvider, Provider
-from broker.services import applications, connect, typed_values
+from broker.services import applications, connect, connection_doctor, typed_values
 from broker.services.attempts import Attempt
 from broker.services.connect_reasons import reason_of
 from broker.services.connection_doctor import Diagnosis
 from broker.services.runtime import current_runtime
-from broker.web import pages
+from broker.web import it_links, pages
 from broker.web.doctor import TIME_FORMAT
 from broker.web.forms import FORMS, ConfirmableForm, ConnectForm, PasswordForm
-from broker.web.layout import App, legal
+from broker.web.layout import as_app, legal
 from broker.web.phrases import phrases_for
 from broker.web.translations import _, asked_locale, isolated
 from broker.web.words import known_code, words_for
@@ -94,6 +93,7 @@ def form(
         for name, value in typed.to_keep().items():
             typed[name].data = value
         common |= {"form": typed, "diagnosis": diagnosis}
+        common["it_link"] = it_links.link_to(diagnosis) if diagnosis is not None else None
         return pages.password(app, problem=notice, facts=facts, **common)
     shown = form or ConnectForm(with_terms=has_terms())
     client_id = {"client_id": _client_id(provider)}
@@ -109,10 +109,10 @@ def password_form(attempt: Attempt, slug: str) -> PasswordForm:
     return FORMS[slug](data=typed, with_terms=has_terms())
 
 
-def keep_typed(attempt: Attempt, slug: str, form: PasswordForm) -> None:
-    """Keep what was sent, the password excepted."""
+def keep_typed(attempt: Attempt, slug: str, form: PasswordForm, *, diagnosis: str = "") -> None:
+    """Keep what was sent, the password excepted, and the code of what was found trying it."""
     values = {name: text for name, text in form.to_keep().items() if not form[name].errors}
-    typed_values.keep(current_runtime(), attempt, slug, values)
+    typed_values.keep(current_runtime(), attempt, slug, values, diagnosis=diagnosis)
 
 
 def failed(
@@ -134,6 +134,8 @@ def failed(
     if isinstance(error, HostUnconfirmed) and isinstance(typed, ConfirmableForm):
         return _confirm(attempt, provider, typed, error.host)
     if typed is not None:
+        if diagnosis is not None:
+            keep_typed(attempt, provider.slug, typed, diagnosis=diagnosis.code)
         if isinstance(error, AddressRefused) and error.instead:
             blamed = typed[words_for(code).field]
             said = escape(_("Write this instead: %(address)s"))
@@ -169,7 +171,10 @@ def refused(attempt: Attempt, provider: Provider, code: str) -> ResponseReturnVa
 
 def stopped(attempt: Attempt, provider: Provider, code: str) -> ResponseReturnValue:
     """Show why a connection did not come about, and the way on."""
-    if code in RETRIED_IN_PLACE or isinstance(provider, PasswordProvider):
+    if isinstance(provider, PasswordProvider):
+        found = _found_before(attempt, provider.slug, code)
+        return form(attempt, provider, notice=known_code(code), diagnosis=found)
+    if code in RETRIED_IN_PLACE:
         return form(attempt, provider, notice=known_code(code))
     return pages.problem(
         code,
@@ -181,6 +186,14 @@ def stopped(attempt: Attempt, provider: Provider, code: str) -> ResponseReturnVa
         facts=_facts(attempt, provider),
         legal=legal(),
     )
+
+
+def _found_before(attempt: Attempt, slug: str, code: str) -> Diagnosis | None:
+    """Give what was found when this failed, for a page that is shown again."""
+    runtime = current_runtime()
+    kept = typed_values.diagnosis_code(runtime, attempt, slug)
+    found = connection_doctor.find(runtime, kept) if kept else None
+    return found if found is not None and found.reason == code else None
 
 
 def leave(attempt: Attempt, uri: str | None) -> ResponseReturnValue:
@@ -228,11 +241,6 @@ def _lead(attempt: Attempt, endpoint: str, **values: Any) -> ResponseReturnValue
     """Lead on to another of the attempt's pages, in the language of this one."""
     locale = asked_locale() or (attempt.started.locale if attempt.started else None)
     return redirect(url_for(endpoint, handle=attempt.handle, locale=locale, **values), 303)
-
-
-def as_app(application: Application) -> App:
-    """Show an application as pages do."""
-    return App(application.name, application.url, application.logo_url, application.accent_color)
 
 
 def has_terms() -> bool:

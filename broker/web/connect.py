@@ -18,7 +18,7 @@ from broker.services.attempts import Attempt
 from broker.services.runtime import Runtime, current_runtime
 from broker.web import attempt_pages, pages
 from broker.web.forms import CancelForm, ConnectForm
-from broker.web.layout import legal
+from broker.web.layout import as_app, legal
 from broker.web.translations import current_locale
 
 log = logging.getLogger(__name__)
@@ -208,7 +208,7 @@ def _check_cookies(application_id: str | None) -> ResponseReturnValue:
         browser()
         return redirect(f"{request.path}?{query}{_COOKIE_CHECK}", 303)
     application = applications.find(application_id) if application_id else None
-    app = attempt_pages.as_app(application) if application else None
+    app = as_app(application) if application else None
     return pages.problem(
         "cookies_blocked",
         app=app,

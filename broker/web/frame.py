@@ -36,7 +36,7 @@ _WORDED = {
     "too_many_requests": "too_many_begun",
     "server_error": "unexpected",
 }
-_WITHOUT_COOKIES = ("/v1/", "/oauth/token", "/hooks/", "/health")
+_WITHOUT_COOKIES = ("/v1/", "/oauth/token", "/hooks/", "/health", "/for-it/")
 _TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains"
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
+from broker.models import Application
 from broker.services.runtime import current_runtime
 from broker.web.colours import Accent, accent
 from broker.web.translations import LOCALES, current_locale, direction
@@ -28,6 +29,11 @@ class App:
     url: str = ""
     logo_url: str = ""
     accent_color: str = ""
+
+
+def as_app(application: Application) -> App:
+    """Show an application as pages do."""
+    return App(application.name, application.url, application.logo_url, application.accent_color)
 
 
 @dataclass(frozen=True, slots=True)

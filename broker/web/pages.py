@@ -16,6 +16,7 @@ from flask_wtf import FlaskForm
 from broker.services.connection_doctor import Diagnosis
 from broker.web import doctor
 from broker.web.forms import VISIBLE_FIELDS, CancelForm, ConfirmableForm, PasswordForm
+from broker.web.it_page import ItLink
 from broker.web.layout import App, Legal, page, plain, safe
 from broker.web.phrases import FACT_LABELS, Press, Words, phrases_for
 from broker.web.translations import _, with_locale
@@ -108,10 +109,12 @@ def password(
     problem: str | None = None,
     facts: Mapping[str, str] | None = None,
     diagnosis: Diagnosis | None = None,
+    it_link: ItLink | None = None,
 ) -> ResponseReturnValue:
     """Show the form for a login that is typed.
 
-    *problem* is the reason code of why the login did not work, *diagnosis* how far it came.
+    *problem* is the reason code of why the login did not work, *diagnosis* how far it came, and
+    *it_link* where an IT department can read about it.
     """
     return _form_page(
         "password.html",
@@ -125,6 +128,8 @@ def password(
         relink_for=relink_for,
         facts=facts,
         diagnosis=diagnosis,
+        checkup=doctor.checkup(diagnosis),
+        it_link=it_link,
     )
 
 
@@ -213,6 +218,7 @@ def _form_page(
     facts: Mapping[str, str] | None,
     permissions: list[str],
     diagnosis: Diagnosis | None = None,
+    **more: Any,
 ) -> ResponseReturnValue:
     slug, label = provider
     phrases = phrases_for(slug, typed=isinstance(form, PasswordForm))
@@ -237,8 +243,7 @@ def _form_page(
         cancel_form=CancelForm(),
         facts=_facts(facts, code=code, diagnosis=diagnosis) if facts or code else [],
         diagnosis=diagnosis,
-        checkup=doctor.checkup(diagnosis),
-        **shown,
+        **shown | more,
     )
 
 

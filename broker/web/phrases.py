@@ -120,14 +120,18 @@ _SIGN_IN_HERE = replace(
 
 FACT_LABELS = {
     "address": N_("Address"),
+    "agent": "User-Agent",
     "client_id": N_("Client ID"),
     "code": N_("Code"),
     "host": N_("Server"),
+    "offered": N_("Ways to sign in offered"),
+    "outgoing": N_("We call from"),
     "provider": N_("Calendar service"),
     "reason": N_("Reason"),
     "reference": N_("Reference"),
     "status": N_("Status"),
     "time": N_("Time"),
+    "tried": N_("Signed in by"),
 }
 
 

@@ -20,10 +20,10 @@ _RIGHT_TO_LEFT = frozenset({"ar", "fa", "he"})
 
 
 def install(app: Flask) -> None:
-    """Teach the templates of *app* to translate: `_`, `ngettext` and two filters.
+    """Teach the templates of *app* to translate: `_`, `ngettext` and three filters.
 
     `translated` is for texts that were marked elsewhere with `message`: it leaves escaping to
-    the template. `isolated` is for names within a sentence.
+    the template. `isolated` is for names within a sentence, `upright` for dates and addresses.
     """
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
@@ -31,11 +31,17 @@ def install(app: Flask) -> None:
     )
     app.jinja_env.filters["translated"] = gettext
     app.jinja_env.filters["isolated"] = isolated
+    app.jinja_env.filters["upright"] = upright
 
 
 def isolated(name: str) -> Markup:
     """Keep a name of either writing direction from turning the sentence around it."""
     return Markup("<bdi>{}</bdi>").format(name)
+
+
+def upright(value: str) -> Markup:
+    """Keep what is written from left to right everywhere, such as a date or an address, so."""
+    return Markup('<bdi dir="ltr">{}</bdi>').format(value)
 
 
 def message(text: str) -> str:

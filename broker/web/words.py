@@ -208,6 +208,13 @@ _OURS = {
         N_("Go back"),
         Press.BACK,
     ),
+    "it_link_over": Words(
+        N_("This page for IT is closed"),
+        N_("Such pages are open for two weeks. This one is over, or its address was cut short."),
+        N_("Ask the person who sent it to try again; they get a new link when it fails."),
+        N_("Go back"),
+        Press.BACK,
+    ),
     "too_large": Words(
         N_("That was more than we can take"),
         N_("What was sent is larger than this page accepts. Nothing was kept."),

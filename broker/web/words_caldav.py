@@ -112,6 +112,10 @@ CALDAV = {
         Press.RETRY,
         field="url",
         for_it=True,
+        it=N_(
+            "The certificate that the server shows does not bear the name by which we asked for it."
+            " Install one that does, or tell the person the right name."
+        ),
     ),
     "certificate_expired": Words(
         N_("The server's certificate has run out"),
@@ -121,6 +125,9 @@ CALDAV = {
         Press.RETRY,
         field="url",
         for_it=True,
+        it=N_(
+            "The certificate that the server shows, or another of its chain, has run out. Renew it."
+        ),
     ),
     "certificate_untrusted": Words(
         N_("We cannot be sure that this is your server"),
@@ -133,6 +140,11 @@ CALDAV = {
         Press.RETRY,
         field="url",
         for_it=True,
+        it=N_(
+            "The certificate is from an authority that is not trusted everywhere, or the chain is"
+            " not whole. Those who run this service can trust your company's own authority for this"
+            " one server: flask authority-add SERVER FILE"
+        ),
     ),
     "host_unconfirmed": Words(
         N_("Is this your calendar's server?"),

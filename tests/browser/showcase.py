@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from werkzeug.datastructures import MultiDict
 
 from broker.oauth_server.scopes import sentences
 from broker.services.connection_doctor import Diagnosis, Finding, StepName, StepState
-from broker.web import pages, translations
+from broker.trace import Step
+from broker.web import it_page, pages, translations
 from broker.web.forms import (
     FORMS,
     AppleForm,
@@ -24,6 +26,7 @@ from broker.web.forms import (
     ExchangeForm,
     PasswordForm,
 )
+from broker.web.it_page import ItLink
 from broker.web.pages import App, Choice, Legal
 from broker.web.phrases import phrases_for
 from broker.web.words import REASONS
@@ -37,6 +40,10 @@ FACTS = {
     "reference": "req_7h2kq9d3",
 }
 CLIENT = {"client_id": "1234567890-abcdefghijklmnop.apps.googleusercontent.com"}
+IT_LINK = ItLink(
+    "https://calendars.broker.example/for-it/K7Q2-9F3M.pK2hX4nVQm8sT0dLw3yZb6RfJc1uE5Ga",
+    "2026-05-18",
+)
 URLS = {"action_url": "/form", "back_url": "/scene/chooser", "cancel_url": "/cancel"}
 POLICY = (
     "default-src 'none'; style-src 'self' 'nonce-{nonce}'; script-src 'self'; "
@@ -118,6 +125,7 @@ def password(
         relink_for=relink_for,
         facts=FACTS if problem else None,
         diagnosis=diagnosed(problem or "", failed, slug) if failed else None,
+        it_link=IT_LINK if failed and slug != "apple" else None,
         **URLS,
     )
 
@@ -141,6 +149,26 @@ def diagnosed(reason: str, failed: StepName, slug: str = "caldav") -> Diagnosis:
         findings.append(Finding(step, state, at, 17 if step is StepName.DISCOVERY else 0))
     at = datetime(2026, 5, 4, 9, 30, 12, tzinfo=UTC)
     return Diagnosis("K7Q2-9F3M", at, slug, reason, tuple(findings))
+
+
+def for_it(reason: str, failed: StepName, app: App | None = ACME) -> ResponseReturnValue:
+    """Show what an IT department sees, with all that it can see."""
+    host = "mail.corp.example"
+    found = diagnosed(reason, failed, "exchange")
+    steps = (
+        Step("probe", "autodiscover.corp.example", "name not found", 12),
+        Step("GetFolder", host, "401", 31, offered=("Basic", "NTLM", "Negotiate")),
+        Step("GetFolder", host, "401", 8, offered=("NTLM",)),
+        Step("GetFolder", host, "403", 54, tried="NTLM (DOMAIN\\name)"),
+    )
+    return it_page.show(
+        replace(found, steps=steps),
+        app=app,
+        place="https://calendars.broker.example",
+        outgoing=("203.0.113.7", "203.0.113.16/28"),
+        closes_at=found.at + timedelta(days=14),
+        legal=LEGAL,
+    )
 
 
 def rejected(problem: str, failed: StepName | None = None) -> ResponseReturnValue:
@@ -248,6 +276,10 @@ SCENES: dict[str, Callable[[], ResponseReturnValue]] = {
     "exchange-not-found": lambda: exchange_rejected("exchange_not_found", StepName.DNS),
     "exchange-off": lambda: exchange_rejected("exchange_ews_off", StepName.CALENDARS),
     "exchange-cloud": lambda: exchange_rejected("use_office365", StepName.DISCOVERY),
+    "for-it": lambda: for_it("exchange_ews_off", StepName.CALENDARS),
+    "for-it-login": lambda: for_it("exchange_login_rejected", StepName.LOGIN),
+    "for-it-certificate": lambda: for_it("certificate_untrusted", StepName.TLS, None),
+    "problem-it": lambda: pages.problem("it_link_over", legal=LEGAL),
     "problem": lambda: trouble("attempt_over"),
     "problem-admin": lambda: trouble("admin_policy_enforced"),
     "problem-unknown": lambda: trouble("unknown_client", None),

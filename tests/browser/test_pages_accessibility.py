@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from broker.web.words import REASONS
-from tests.browser.showcase import SCENES, make_app
+from tests.browser.showcase import IT_LINK, SCENES, make_app
 
 pytestmark = pytest.mark.browser
 
@@ -292,12 +292,17 @@ def test_facts_can_be_copied(site: str, browser: Browser) -> None:
 def test_the_doctors_text_can_be_copied_whole(site: str, browser: Browser) -> None:
     with opened(browser, permissions=["clipboard-read", "clipboard-write"]) as page:
         page.goto(f"{site}/scene/password-failed-tls")
-        page.get_by_role("button", name="Copy").click()
+        page.get_by_role("button", name="Copy the link").click()
         page.get_by_role("button", name="Copied").wait_for()
+        link = page.evaluate("() => navigator.clipboard.readText()")
+        page.get_by_role("button", name="Copy", exact=True).click()
+        page.get_by_role("button", name="Copied").nth(1).wait_for()
         copied = page.evaluate("() => navigator.clipboard.readText()").splitlines()
 
+    assert link == IT_LINK.url
     assert copied[0].startswith("A calendar could not be connected.")
-    assert copied[1] == "Code: K7Q2-9F3M"
+    assert copied[1].startswith("The certificate that the server shows does not bear the name")
+    assert copied[2] == "Code: K7Q2-9F3M"
     assert "TLS: failed · calendars.dav-hosting.example" in copied
     assert copied[-1] == "Calendars: not tried"
 

@@ -192,6 +192,8 @@ def test_google_is_where_it_is_unless_told_otherwise(env: dict[str, str]) -> Non
         ("PRIVACY_URL", "mailto:dpo@example.org"),
         ("SUPPORT_URL", "mailto:nobody"),
         ("SUPPORT_URL", "https://[broken"),
+        ("OUTGOING_ADDRESSES", "broker.example"),
+        ("OUTGOING_ADDRESSES", "203.0.113.7:443"),
         ("ALLOWED_HOSTS", "https://dav.internal/"),
         ("ALLOWED_HOSTS", "10.0.0.0/99"),
         ("ALLOWED_HOSTS", "ok.internal *.internal"),
@@ -226,6 +228,7 @@ def test_addresses_of_every_right_kind_are_taken(env: dict[str, str], tmp_path: 
         "PRIVACY_URL": "http://example.org",
         "SUPPORT_URL": "mailto:help@example.org",
         "ALLOWED_HOSTS": "dav.internal, localhost 10.0.0.0/8 fd00::/8 192.168.1.7",
+        "OUTGOING_ADDRESSES": "203.0.113.7, 203.0.113.16/28 2001:db8::/48",
         "EGRESS_PROXY_URL": "http://u:p@proxy.internal:3128",
     }
 

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives import hashes
 from spnego.channel_bindings import GssChannelBindings
 from spnego.exceptions import SpnegoError
 
+from broker.challenges import schemes
 from broker.errors import AddressRefused, BrokerError, ProtocolError, ProviderUnavailable
 from broker.http import Answer, Call, Http
 
@@ -33,8 +34,6 @@ NOT_KEPT = "connection not kept"
 NO_SCHEME = "no way to log in"
 NO_CHALLENGE = "no challenge"
 
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
-_SCHEME = re.compile(r"(?:^|,)\s*([A-Za-z][A-Za-z0-9-]*)(?=\s*(?:,|$)|\s+[^\s=,]+)")
 _TOKEN = re.compile(
     r"(?:^|,)\s*(?:NTLM|Negotiate)\s+([A-Za-z0-9+/]{16,16384}={0,2})", re.IGNORECASE
 )
@@ -120,7 +119,7 @@ class SignIn:
         if self.scheme is not Scheme.BASIC:
             return self._handshake(call)
         pair = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
-        return self.http.call(_with(call, f"Basic {pair}"))
+        return self.http.call(self._telling(_with(call, f"Basic {pair}")))
 
     def _handshake(self, call: Call) -> Answer | None:
         """Log the connection in; None when the server gives no challenge."""
@@ -137,11 +136,15 @@ class SignIn:
         if challenge.channel is None:
             raise ProviderUnavailable(call.provider, call.operation, 401, detail=NOT_KEPT)
         proof = first.proof(token[1], challenge.channel.certificate)
-        answer = self.http.call(_with(call, f"{scheme} {proof}"))
+        answer = self.http.call(self._telling(_with(call, f"{scheme} {proof}")))
         if answer.status == 401 and _moved(challenge, answer):
             raise ProviderUnavailable(call.provider, call.operation, 401, detail=NOT_KEPT)
         self._knows = answer.status != 401
         return answer
+
+    def _telling(self, call: Call) -> Call:
+        """Let the trace tell how it logs in: the form of the name, never the name."""
+        return replace(call, tried=f"{self.scheme or Scheme.NTLM} ({form_of(self.username)})")
 
 
 class _Ntlm:
@@ -180,10 +183,11 @@ class _Ntlm:
             raise ProtocolError(*where, detail="challenge unreadable") from None
 
 
-def schemes(header: str) -> frozenset[str]:
-    """Read the names in WWW-Authenticate, in lower case (RFC 9110 section 11.6.1)."""
-    bare = _QUOTED.sub('""', header[:16_384])
-    return frozenset(match[1].lower() for match in _SCHEME.finditer(bare))
+def form_of(username: str) -> str:
+    """Give the form of a user name, which says nothing about whose it is."""
+    if "\\" in username:
+        return "DOMAIN\\name"
+    return "name@domain" if "@" in username else "name"
 
 
 def choose(offered: Iterable[str]) -> Scheme:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from broker.challenges import schemes
 from broker.errors import ProviderError
 from broker.http import Answer, Call, Http
 from broker.providers._ews.discovery.places import is_cloud_mail
 from broker.providers._ews.discovery.records import MailRecords
 from broker.providers._ews.faults import PROVIDER
-from broker.providers._ews.signing_in import NoScheme, choose, schemes
+from broker.providers._ews.signing_in import NoScheme, choose
 
 REALM_URL = "https://login.microsoftonline.com/getuserrealm.srf"
 PATIENCE = timedelta(seconds=5)

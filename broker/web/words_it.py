@@ -1,0 +1,178 @@
+"""What an IT department can change, by reason code: exactly, with the command where there is one.
+
+`%(host)s`, `%(offered)s` and `%(tried)s` stand for what the try found out. Commands are those of
+the Exchange Management Shell, and are the same in every language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from broker.web.translations import N_
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One thing to change or to look at."""
+
+    text: str
+    command: str = ""
+
+
+_REACHABLE = Advice(
+    N_("Let HTTPS to %(host)s (TCP port 443) in through your firewall, from where we call."),
+)
+_WHOLE_CHAIN = Advice(
+    N_(
+        "Let the server send the whole chain: a missing intermediate certificate looks the same"
+        " from here."
+    )
+)
+_OWN_AUTHORITY = Advice(
+    N_(
+        "If an authority of your company has issued it, send that authority's certificate to the"
+        " people who run this service, and its SHA-256 fingerprint by another way. They trust it"
+        " for this one host with:"
+    ),
+    "flask authority-add %(host)s FILE",
+)
+_EXTENDED_PROTECTION = Advice(
+    N_(
+        "Extended Protection: we send the channel binding of the certificate that we see. Where a"
+        " proxy ends TLS, it needs the same certificate as Exchange, or has to pass TLS through;"
+        " otherwise a good password is refused."
+    ),
+    "Get-WebServicesVirtualDirectory | Format-List Server,ExtendedProtectionTokenChecking",
+)
+
+ADVICE: Mapping[str, tuple[Advice, ...]] = {
+    "certificate_wrong_name": (
+        Advice(
+            N_(
+                "The certificate does not name %(host)s. Install one that does, or tell the person"
+                " the name that it bears, as the server's address."
+            )
+        ),
+    ),
+    "certificate_expired": (
+        Advice(N_("Renew the certificate of %(host)s, or the one of its chain that has run out.")),
+    ),
+    "certificate_untrusted": (_WHOLE_CHAIN, _OWN_AUTHORITY),
+    "not_https": (Advice(N_("%(host)s has to speak TLS 1.2 or newer on TCP port 443.")),),
+    "name_not_found": (
+        Advice(N_("Publish %(host)s in public DNS; inside names are not seen from here.")),
+    ),
+    "address_unreachable": (_REACHABLE,),
+    "provider_unavailable": (
+        _REACHABLE,
+        Advice(N_("If it is open, look at %(host)s: it did not answer as it should.")),
+    ),
+    "exchange_login_rejected": (
+        Advice(
+            N_("Look whether the account is locked, disabled, or its password has run out."),
+            "Get-ADUser NAME -Properties Enabled,LockedOut,PasswordExpired",
+        ),
+        Advice(
+            N_(
+                "We signed in by %(tried)s. If the account's name has another form, tell the person"
+                " theirs."
+            )
+        ),
+        _EXTENDED_PROTECTION,
+        Advice(
+            N_("Accounts that need a second factor cannot sign in with name and password alone.")
+        ),
+    ),
+    "exchange_no_password_login": (
+        Advice(
+            N_("%(host)s offers clients outside: %(offered)s. Switch NTLM on for EWS:"),
+            'Set-WebServicesVirtualDirectory "SERVER\\EWS (Default Web Site)"'
+            " -WindowsAuthentication $true",
+        ),
+        Advice(
+            N_("Or Basic, which we use over verified TLS only:"),
+            'Set-WebServicesVirtualDirectory "SERVER\\EWS (Default Web Site)"'
+            " -BasicAuthentication $true",
+        ),
+    ),
+    "exchange_login_interrupted": (
+        Advice(
+            N_(
+                "NTLM belongs to one connection. Let the proxy or load balancer in front of"
+                " %(host)s keep a client's connection to one server, over HTTP/1.1."
+            )
+        ),
+        _EXTENDED_PROTECTION,
+    ),
+    "exchange_account_closed": (
+        Advice(
+            N_("The sign-in was accepted and the account refused: look at its state."),
+            "Get-ADUser NAME -Properties Enabled,LockedOut,PasswordExpired",
+        ),
+    ),
+    "exchange_ews_off": (
+        Advice(
+            N_("Switch Exchange Web Services on for the mailbox:"),
+            "Set-CASMailbox NAME -EwsEnabled $true",
+        ),
+        Advice(
+            N_("And for the organisation:"),
+            "Set-OrganizationConfig -EwsEnabled $true",
+        ),
+        Advice(
+            N_("If an access policy lists the applications that may use it, add our User-Agent:"),
+            'Set-OrganizationConfig -EwsAllowList @{Add="Calbroker/*"}',
+        ),
+        Advice(
+            N_("A policy or block list of the mailbox comes before the organisation's:"),
+            "Get-CASMailbox NAME | Format-List Ews*",
+        ),
+        Advice(N_("Rules of a proxy in front of %(host)s can forbid /EWS, too.")),
+    ),
+    "exchange_sign_in_page": (
+        Advice(
+            N_(
+                "Exempt the paths /EWS and /Autodiscover at %(host)s from forms and"
+                " pre-authentication, so that Exchange itself asks for NTLM or Basic."
+            )
+        ),
+    ),
+    "exchange_not_ews": (
+        Advice(
+            N_("EWS has to answer from outside at this address:"),
+            "https://%(host)s/EWS/Exchange.asmx",
+        ),
+        Advice(
+            N_("If it is published elsewhere, tell the person its external address:"),
+            "Get-WebServicesVirtualDirectory | Format-List Server,ExternalUrl",
+        ),
+    ),
+    "exchange_not_found": (
+        Advice(
+            N_(
+                "Publish Autodiscover over HTTPS with a valid certificate: at the mail domain"
+                " itself, at its autodiscover host, or by the SRV record _autodiscover._tcp."
+            )
+        ),
+        Advice(
+            N_("Or tell the person the external address of EWS:"),
+            "Get-WebServicesVirtualDirectory | Format-List Server,ExternalUrl",
+        ),
+        _REACHABLE,
+    ),
+    "exchange_misconfigured": (
+        Advice(
+            N_("Autodiscover names no external address of EWS. Set it:"),
+            'Set-WebServicesVirtualDirectory "SERVER\\EWS (Default Web Site)"'
+            " -ExternalUrl https://HOST/EWS/Exchange.asmx",
+        ),
+    ),
+    "exchange_no_mailbox": (
+        Advice(
+            N_("The login works, but %(host)s knows of no mailbox for it. Look where it is:"),
+            "Get-Mailbox NAME | Format-List Database,ServerName",
+        ),
+    ),
+}
+"""By reason code; what is not in it has nothing that an IT department could change."""
