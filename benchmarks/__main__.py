@@ -23,33 +23,36 @@ from tests.postgres.cluster import Cluster
 
 EVENTS = 10_000
 
+_READ_AS = (
+    "Medians, and the least of the rounds; ratios are of rounds next to each other. "
+    "Our CPU only: database servers are not in it."
+)
+
 
 def on_sqlite() -> Iterator[Row]:
-    """Measure what has peers, and the work in this process."""
-    empty_ms = http_server.measure_empty_route()
-    authlib_ms = http_server.measure_authlib()
-    django_ms = django_peer.measure_django()
-    beside = f"; django-oauth-toolkit, {django_ms:.2f}" if django_ms else ""
+    """Measure what has peers beside them, and the work in this process."""
     with installed() as stack:
         ours = InProcess(stack)
         ada = http_server.connect_with_events(stack, EVENTS)
         ours.drain()
-        yield http_server.refresh_row(stack, ada, "SQLite", authlib_ms, beside)
+        with http_server.authlib() as authlib, django_peer.django() as django:
+            yield http_server.refresh_row(stack, ada, "SQLite", authlib=authlib, django=django)
         yield sync.first_sync_row(ours, "SQLite")
         yield from sync.empty_sync_rows(stack, ours, "SQLite")
         yield sync.refresh_row(stack, ours)
-        yield from http_server.reading_rows(stack, ours, ada, empty_ms)
+        with http_server.empty_route() as empty:
+            yield from http_server.reading_rows(stack, ours, ada, empty)
         yield jobs.job_row(stack)
 
 
 def on_postgresql() -> Iterator[Row]:
     """Measure what the database has a part in once more."""
-    authlib_ms = http_server.measure_authlib()
     with Cluster() as cluster, installed(DATABASE_URL=cluster.create("bench")) as stack:
         ours = InProcess(stack)
         ada = http_server.connect_with_events(stack, EVENTS)
         ours.drain()
-        yield http_server.refresh_row(stack, ada, "PostgreSQL", authlib_ms)
+        with http_server.authlib() as authlib:
+            yield http_server.refresh_row(stack, ada, "PostgreSQL", authlib=authlib)
         yield sync.first_sync_row(ours, "PostgreSQL")
         yield from sync.empty_sync_rows(stack, ours, "PostgreSQL")
 
@@ -77,7 +80,7 @@ def main() -> int:
             rows.append(row)
             print(".", end="", file=sys.stderr, flush=True)
     print(f"\n{table.show(rows)}\n")
-    print(f"{time.monotonic() - began:.0f} s; medians; our CPU only, database servers excluded")
+    print(f"{time.monotonic() - began:.0f} s. {_READ_AS}")
     return 0
 
 

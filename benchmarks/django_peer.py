@@ -5,27 +5,32 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.http_server import peer, refreshing
+from benchmarks.http_server import peer
+from benchmarks.measure import Caller
 
 VENV = Path("var/bench-venv")
 PACKAGES = ("django-oauth-toolkit==3.4.1", "gunicorn")
 INSTALL_S = 120
 
 
-def measure_django() -> float | None:
-    """Give the CPU-ms of a refresh, on SQLite; None when the packages cannot be had."""
+@contextmanager
+def django() -> Iterator[Caller | None]:
+    """Run the server, on SQLite; None when the packages cannot be had."""
     python = VENV / "bin" / "python"
     ready = VENV / "ready"
     if not ready.exists():
         if not _install(python):
-            return None
+            yield None
+            return
         ready.touch()
     with tempfile.TemporaryDirectory() as folder:
         app = "benchmarks.peers.django_sample:create_app()"
         with peer(app, python=str(python), SAMPLE_DATABASE=f"{folder}/sample.db") as caller:
-            return caller.cost_ms(refreshing("/oauth/token/"), 100)
+            yield caller
 
 
 def _install(python: Path) -> bool:

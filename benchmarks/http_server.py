@@ -7,21 +7,24 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
 from benchmarks.installation import InProcess
-from benchmarks.measure import Caller, Exchange, always
-from benchmarks.table import Row
+from benchmarks.measure import Caller, Exchange, Load, always, side_by_side
+from benchmarks.table import Row, weighed
 from broker.services.applications import LOCAL_CLIENT_ID, LOCAL_SECRET
 from broker.supervisor import Child, end_group, spawn
 from tests.processes.eventually import eventually
 from tests.processes.people import ADA, GRACE, Google, Partner, connect
 from tests.processes.stack import Stack, free_ports
 
+_EVENTS = "/v1/events"
 _JSON = {"Content-Type": "application/json"}
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -40,19 +43,19 @@ def peer(app: str, *, python: str = sys.executable, **env: str) -> Iterator[Call
         end_group(process)
 
 
-def measure_empty_route() -> float:
-    """Give the CPU-ms of a route that does nothing."""
-    with peer("benchmarks.peers.empty_route:app") as caller:
-        return caller.cost_ms(always(("GET", "/", {}, None)), 400)
+def empty_route() -> AbstractContextManager[Caller]:
+    """Run a route that does nothing."""
+    return peer("benchmarks.peers.empty_route:app")
 
 
-def measure_authlib() -> float:
-    """Give the CPU-ms of a refresh at Authlib's sample server, on SQLite."""
+@contextmanager
+def authlib() -> Iterator[Caller]:
+    """Run Authlib's sample server, on SQLite."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/sample.db"
         app = "benchmarks.peers.authlib_sample:create_app()"
         with peer(app, SAMPLE_DATABASE_URL=url) as caller:
-            return caller.cost_ms(refreshing("/oauth/token"), 200)
+            yield caller
 
 
 def refreshing(path: str) -> Callable[[Any], Exchange]:
@@ -67,37 +70,75 @@ def refreshing(path: str) -> Callable[[Any], Exchange]:
 
 
 def refresh_row(
-    stack: Stack, partner: Partner, database: str, authlib_ms: float, beside: str = ""
+    stack: Stack,
+    partner: Partner,
+    database: str,
+    *,
+    authlib: Caller,
+    django: Caller | None = None,
 ) -> Row:
-    """Measure a refresh of our token."""
+    """Measure a refresh of our token beside those of others."""
     body = {
         "client_id": LOCAL_CLIENT_ID,
         "client_secret": LOCAL_SECRET,
         "grant_type": "refresh_token",
         "refresh_token": partner.refresh,
     }
-    cost = caller_of(stack).cost_ms(always(("POST", "/oauth/token", _JSON, json.dumps(body))), 300)
-    peer_name = f"Authlib's sample on SQLite, {authlib_ms:.2f}{beside}"
-    return Row(f"token refresh, {database}", cost, 2.0, ratio=cost / authlib_ms, peer=peer_name)
+    ours = always(("POST", "/oauth/token", _JSON, json.dumps(body)))
+    loads = [
+        Load(caller_of(stack), ours, 30),
+        Load(authlib, refreshing("/oauth/token"), 20),
+    ]
+    if django:
+        loads.append(Load(django, refreshing("/oauth/token/"), 15))
+    cost, beside, *others = side_by_side(*loads)
+    peers = f"Authlib's sample on SQLite, {beside.median:.2f}"
+    for other in others:
+        peers += f"; {cost.ratio(other):.2f} of django-oauth-toolkit, {other.median:.2f}"
+    return weighed(f"token refresh, {database}", cost, 2.0, beside=beside, peer=peers)
 
 
-def reading_rows(stack: Stack, ours: InProcess, partner: Partner, empty_ms: float) -> list[Row]:
-    """Measure the reads: an account, a page of 10,000 events, 90 days of 2,000 blocks."""
+def reading_rows(stack: Stack, ours: InProcess, partner: Partner, empty: Caller) -> list[Row]:
+    """Measure the reads: an account, pages of 10,000 events, 90 days of 2,000 blocks."""
     Google(stack, GRACE).seed(5333)
     grace = connect(stack, GRACE)
     ours.drain()
     today = datetime.now(UTC).date()
     span = f"from={today}&to={today + timedelta(days=90)}&tzid=Etc/UTC"
     caller = caller_of(stack)
-    account = caller.cost_ms(always(_get(partner, "/v1/account")), 300)
-    events = caller.cost_ms(always(_get(partner, "/v1/events?tzid=Etc/UTC")), 60)
-    busy = caller.cost_ms(always(_get(grace, f"/v1/free_busy?{span}")), 40)
-    beside = f"empty Flask route, {empty_ms:.2f}"
+    nothing, account, anew, again, walk, busy = side_by_side(
+        Load(empty, always(("GET", "/", {}, None)), 60),
+        Load(caller, always(_get(partner, "/v1/account")), 60),
+        Load(caller, _asked_anew(partner), 8),
+        Load(caller, always(_get(partner, f"{_EVENTS}?tzid=Etc/UTC")), 8),
+        Load(caller, _page_after_page(partner), 8),
+        Load(caller, always(_get(grace, f"/v1/free_busy?{span}")), 8),
+    )
+    route = f"empty Flask route, {nothing.median:.2f}"
     return [
-        Row("authenticated read, /v1/account", account, 1.5, ratio=account / empty_ms, peer=beside),
-        Row("/v1/events, 100 of 10,000", events, 8),
-        Row("/v1/free_busy, 90 days, 2,000 events", busy, 10),
+        weighed("authenticated read, /v1/account", account, 1.5, beside=nothing, peer=route),
+        weighed("/v1/events, 100 of 10,000, asked for the first time", anew, 8),
+        weighed("  the same, asked again", again, 8),
+        weighed("  the same, page after page", walk, 8),
+        weighed("/v1/free_busy, 90 days, 2,000 events", busy, 10),
     ]
+
+
+def _asked_anew(partner: Partner) -> Callable[[Any], Exchange]:
+    """Ask for all events up to a moment that nobody asked for before: nothing is known of it."""
+    last = datetime.now(UTC).replace(microsecond=0, tzinfo=None) + timedelta(days=200)
+    moments = (last - timedelta(seconds=passed) for passed in count())
+    return lambda _last: _get(partner, f"{_EVENTS}?tzid=Etc/UTC&to={next(moments).isoformat()}Z")
+
+
+def _page_after_page(partner: Partner) -> Callable[[Any], Exchange]:
+    """Walk through all events, and then from the beginning."""
+
+    def following(last: Any) -> Exchange:
+        link = last["pages"].get("next_page") if last else None
+        return _get(partner, urlsplit(link).path if link else f"{_EVENTS}?tzid=Etc/UTC")
+
+    return following
 
 
 def caller_of(stack: Stack) -> Caller:

@@ -1,24 +1,28 @@
 """Counting CPU time, the way that disturbs least: what the kernel has charged to a process.
 
-Servers are gunicorn with threads, as in production, under one caller that sends one request
-after the other over one connection. Their CPU is read from /proc before and after; the
-caller's own is not in it.
+Servers are gunicorn with threads, as in production, each under a caller that sends one request
+after the other over one connection. The kernel's clock of their processes is read before and
+after, in nanoseconds; the caller's own CPU is not in it.
+
+CPU time is no constant: on a busy machine the same work costs half as much again, and so it
+does on another processor. So what is compared is measured in turn, in many short rounds (ours,
+the peer, ours, the peer), and the ratio is the median of the rounds' ratios.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
-import os
 import resource
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROUNDS = 5
-_TICKS = os.sysconf("SC_CLK_TCK")
+ROUNDS = 21
+_WARM_UP_ROUNDS = 2
 
 Exchange = tuple[str, str, dict[str, str], str | None]
 """Method, path, headers and body of a request."""
@@ -26,9 +30,9 @@ Exchange = tuple[str, str, dict[str, str], str | None]
 
 def cpu_s(pid: int) -> float:
     """Give the CPU seconds of a process and its living children."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    own = (int(fields[11]) + int(fields[12])) / _TICKS
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    # As clock_getcpuclockid(3) makes it of a process id: all threads, also those that ended.
+    own = time.clock_gettime(~pid << 3 | 2)
     return own + sum(cpu_s(int(child)) for child in children)
 
 
@@ -73,23 +77,59 @@ class Caller:
             raise RuntimeError(f"{path}: {answer.status} {text[:300]!r}")
         return json.loads(text)
 
-    def cost_ms(self, following: Callable[[Any], Exchange], requests: int) -> float:
-        """Give the server's CPU-ms for one request: the median of several rounds.
+    def cpu_s(self) -> float:
+        """Give the CPU seconds that the server has used."""
+        return cpu_s(self._pid)
 
-        *following* makes a request from the answer to the one before (None at first).
-        """
-        last: Any = None
-        for _ in range(requests // 4):
-            last = self.send(following(last))
 
-        def once() -> float:
-            nonlocal last
-            before = cpu_s(self._pid)
-            for _ in range(requests):
-                last = self.send(following(last))
-            return (cpu_s(self._pid) - before) / requests * 1000
+class Load:
+    """Requests of one kind to one server, so many in a round.
 
-        return median_of(ROUNDS, once)
+    *following* makes a request from the answer to the one before (None at first).
+    """
+
+    def __init__(self, caller: Caller, following: Callable[[Any], Exchange], requests: int) -> None:
+        self._caller = caller
+        self._following = following
+        self._requests = requests
+        self._last: Any = None
+
+    def round_ms(self) -> float:
+        """Send a round; gives the server's CPU-ms for one request."""
+        before = self._caller.cpu_s()
+        for _ in range(self._requests):
+            self._last = self._caller.send(self._following(self._last))
+        return (self._caller.cpu_s() - before) / self._requests * 1000
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one request costs: CPU-ms, by round."""
+
+    rounds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The middle round, with whatever else the machine did."""
+        return statistics.median(self.rounds)
+
+    @property
+    def least(self) -> float:
+        """The best round: what else the machine does only ever adds."""
+        return min(self.rounds)
+
+    def ratio(self, other: Cost) -> float:
+        """Divide by what another cost in the same rounds."""
+        return statistics.median(a / b for a, b in zip(self.rounds, other.rounds, strict=True))
+
+
+def side_by_side(*loads: Load) -> list[Cost]:
+    """Measure in turn, so that what disturbs one disturbs all."""
+    for _ in range(_WARM_UP_ROUNDS):
+        for load in loads:
+            load.round_ms()
+    rounds = [[load.round_ms() for load in loads] for _ in range(ROUNDS)]
+    return [Cost(costs) for costs in zip(*rounds, strict=True)]
 
 
 def always(exchange: Exchange) -> Callable[[Any], Exchange]:

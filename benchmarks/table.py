@@ -9,18 +9,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.measure import Cost
+
 
 @dataclass(frozen=True)
 class Row:
     """One measured operation. *target* is the most that is allowed, in the same unit.
 
-    *ratio* is ours divided by the peer's; *good* replaces the comparison with the target.
+    *value* is the median of several rounds and *least* the best of them. *ratio* is ours divided
+    by the peer's; *good* replaces the comparison with the target.
     """
 
     operation: str
     value: float
     target: float | None
     unit: str = "CPU-ms"
+    least: float | None = None
     ratio: float | None = None
     peer: str = ""
     good: bool | None = None
@@ -37,6 +41,7 @@ class Row:
         return (
             self.operation,
             f"{_number(self.value)} {self.unit}",
+            "" if self.least is None else _number(self.least),
             "" if self.target is None else f"<= {_number(self.target)}",
             "" if self.ratio is None else f"{self.ratio:.2f}",
             self.peer,
@@ -44,9 +49,17 @@ class Row:
         )
 
 
+def weighed(
+    operation: str, cost: Cost, target: float, *, beside: Cost | None = None, peer: str = ""
+) -> Row:
+    """Make the row of a request, *beside* what a peer's cost in the same rounds."""
+    ratio = cost.ratio(beside) if beside else None
+    return Row(operation, cost.median, target, least=cost.least, ratio=ratio, peer=peer)
+
+
 def show(rows: Sequence[Row]) -> str:
     """Lay the rows out as one table."""
-    header = ("operation", "measured", "target", "ratio", "peer", "")
+    header = ("operation", "measured", "least", "target", "ratio", "peer", "")
     cells = [header, *(row.cells() for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(header))]
     lines = ["  ".join(t.ljust(w) for t, w in zip(line, widths, strict=True)) for line in cells]
