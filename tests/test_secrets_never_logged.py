@@ -1,4 +1,4 @@
-"""No secret reaches a log line, an error text or a repr: style.md 5.5, security.md A8, G2."""
+"""No secret reaches a log line, an error text or a repr (security.md A8, G2)."""
 
 from __future__ import annotations
 

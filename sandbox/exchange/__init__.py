@@ -3,6 +3,9 @@
 Layers, downwards: pages and control; the TLS server; front; autodiscover and EWS; operations;
 context, render and writing; state; store; model. What clients talk to listens on a port of its own
 with TLS (`listen`); the Flask application holds the pages and switches.
+
+What it plays is documented at
+https://learn.microsoft.com/exchange/client-developer/web-service-reference.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Signing in: which schemes are offered, whose password is right, and who is locked out.
 
-Every refusal is the same 401, whatever its reason (section 4).
+Every refusal is the same 401, whatever its reason.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Autodiscover: who answers under which name, with TLS and without (section 3)."""
+"""Autodiscover: who answers under which name, with TLS and without."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _elsewhere(places: Places, request: Request, path: str) -> Answer | None:
 
 
 def _json(front: Front, request: Request, places: Places, version: Version) -> Answer:
-    """Answer version 2, which asks for no credentials (section 3.4)."""
+    """Answer version 2, which asks for no credentials."""
     if not version.knows("Exchange2016"):
         return front.accounts.challenge(request)
     query = {name.lower(): values[0] for name, values in parse_qs(request.query).items()}

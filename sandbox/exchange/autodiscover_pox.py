@@ -1,4 +1,4 @@
-"""Autodiscover by plain old XML: all versions, the only one of 2007 (section 3.2)."""
+"""Autodiscover by plain old XML: all versions, the only one of 2007."""
 
 from __future__ import annotations
 

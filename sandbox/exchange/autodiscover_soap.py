@@ -1,4 +1,4 @@
-"""Autodiscover by SOAP, 2010 and later (section 3.3)."""
+"""Autodiscover by SOAP, 2010 and later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers that are refused, cut, slow, or hostile, as a fault asks (sections 4.3 and 5.3)."""
+"""Answers that are refused, cut, slow, or hostile, as a fault asks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong with Exchange, by name (section 19)."""
+"""What can go wrong with Exchange, by name."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Elements of items and folders: their order, their namespaces, since when they are known.
 
-The order is that of the schema (section 8); requests that break it are refused.
+The order is that of the schema; requests that break it are refused.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ NOT_IN_LISTS = frozenset(
     "LastOccurrence ModifiedOccurrences DeletedOccurrences MeetingTimeZone StartTimeZone "
     "EndTimeZone ConflictingMeetings AdjacentMeetings".split()
 )
-"""What FindItem and SyncFolderItems never return (section 7.1)."""
+"""What FindItem and SyncFolderItems never return."""
 
 DEFAULT_SHAPE = (
     "Subject HasAttachments Start End LegacyFreeBusyStatus Location IsMeeting IsRecurring "

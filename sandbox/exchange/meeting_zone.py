@@ -1,4 +1,4 @@
-"""Time zones written out in full: MeetingTimeZone of 2007, and TimeZoneDefinition (section 11)."""
+"""Time zones written out in full: MeetingTimeZone of 2007, and TimeZoneDefinition."""
 
 from __future__ import annotations
 

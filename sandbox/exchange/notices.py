@@ -1,4 +1,4 @@
-"""What happened, for those who subscribed: watermarks and events (section 14)."""
+"""What happened, for those who subscribed: watermarks and events."""
 
 from __future__ import annotations
 

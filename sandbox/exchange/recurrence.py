@@ -1,4 +1,4 @@
-"""Recurrence patterns and ranges, and the occurrences that they stand for (section 10)."""
+"""Recurrence patterns and ranges, and the occurrences that they stand for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SOAP 1.1 as Exchange speaks it: envelopes, faults and response messages (section 5)."""
+"""SOAP 1.1 as Exchange speaks it: envelopes, faults and response messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Versions of Exchange: what they call themselves, and what they know (section 2)."""
+"""Versions of Exchange: what they call themselves, and what they know."""
 
 from __future__ import annotations
 

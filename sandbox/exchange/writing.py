@@ -1,4 +1,4 @@
-"""Reading what clients write into items (sections 9 to 12)."""
+"""Reading what clients write into items."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows time zones, and the times of requests and answers (section 11)."""
+"""Windows time zones, and the times of requests and answers."""
 
 from __future__ import annotations
 

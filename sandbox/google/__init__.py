@@ -1,6 +1,9 @@
 """A stand-in for Google: sign-in, consent, tokens and Calendar v3, with state and faults.
 
 Layers, downwards: pages and API blueprints; edits, listing, grants, push; store; model.
+
+What it plays is documented at https://developers.google.com/identity/protocols/oauth2 and
+https://developers.google.com/workspace/calendar/api/v3/reference.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The authorization request: what a client asks for, checked as Google does (section 2.2)."""
+"""The authorization request: what a client asks for, checked as Google does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class PageError(Exception):
     """A refusal that Google draws itself: the browser never returns to the client."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
-        """Take the HTTP status, the code of section 8 and a sentence."""
+        """Take the HTTP status, the code that the page shows, and a sentence."""
         super().__init__(code)
         self.status = status
         self.code = code
@@ -55,7 +55,7 @@ class AuthRequest:
 
     @property
     def is_granular(self) -> bool:
-        """Whether each optional scope has a box of its own (section 5)."""
+        """Whether each optional scope has a box of its own."""
         return len(self.optional_scopes) > 1 or bool(self.sign_in_scopes and self.optional_scopes)
 
     def code_for(

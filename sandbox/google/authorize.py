@@ -1,4 +1,4 @@
-"""The pages a person passes: choose an account, sign in, agree or cancel (sections 2, 5, 8)."""
+"""The pages a person passes: choose an account, sign in, agree or cancel."""
 
 from __future__ import annotations
 

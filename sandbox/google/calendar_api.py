@@ -1,4 +1,4 @@
-"""Calendars of the API: calendarList, calendars, and channels (sections 13 and 18)."""
+"""Calendars of the API: calendarList, calendars, and channels."""
 
 from __future__ import annotations
 

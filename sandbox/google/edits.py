@@ -1,4 +1,4 @@
-"""Every change of an event: insert, change, delete, import, move (section 16).
+"""Every change of an event: insert, change, delete, import, move.
 
 Called inside `Store.transaction()` with a calendar that the caller may write to.
 """

@@ -1,4 +1,4 @@
-"""The two kinds of refusal: Calendar API errors (section 20) and OAuth errors (section 3)."""
+"""The two kinds of refusal: Calendar API errors and OAuth errors."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def _attendee(said: Any) -> Resource:
 
 
 def _properties(said: Resource) -> Resource:
-    """Drop keys over 44 characters and cut values at 1,024, silently, as section 16 says."""
+    """Drop keys over 44 characters and cut values at 1,024, silently, as Google does."""
     kept: Resource = {}
     for side in ("private", "shared"):
         if isinstance(said.get(side), dict):

@@ -1,4 +1,4 @@
-"""Events of the API: list, get, instances, the writes, and watch (sections 14 to 18)."""
+"""Events of the API: list, get, instances, the writes, and watch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong with Google, by name (section 23).
+"""What can go wrong with Google, by name.
 
 Faults of rooms (Directory API) and of service accounts (JWT grant, clock skew) come with Enterprise
 Connect, which nothing here plays yet.

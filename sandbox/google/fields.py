@@ -1,4 +1,4 @@
-"""Partial answers: the `fields` parameter (section 21).
+"""Partial answers: the `fields` parameter.
 
 A mask without `nextPageToken` or `nextSyncToken` truncates a sync silently, here as there.
 """

@@ -1,4 +1,4 @@
-"""freeBusy.query: merged busy intervals without details (section 17)."""
+"""freeBusy.query: merged busy intervals without details."""
 
 from __future__ import annotations
 

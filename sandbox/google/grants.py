@@ -1,4 +1,4 @@
-"""What people allowed: codes, refresh and access tokens, and their ends (sections 3, 4, 7).
+"""What people allowed: codes, refresh and access tokens, and their ends.
 
 Called inside `Store.transaction()`.
 """

@@ -1,4 +1,4 @@
-"""Signed id tokens and the key that checks them (section 6)."""
+"""Signed id tokens and the key that checks them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The query behind `events.list`: parameters, filters, order and pages (section 14)."""
+"""The query behind `events.list`: parameters, filters, order and pages."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class Calendar:
 
     @property
     def takes_watch(self) -> bool:
-        """Whether push works; it does not for holidays, birthdays and week numbers (section 18)."""
+        """Whether push works; it does not for holidays, birthdays and week numbers."""
         return "#" not in self.id
 
 

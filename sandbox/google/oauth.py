@@ -1,4 +1,4 @@
-"""The OAuth endpoints without pages: token, revoke, keys, user info (sections 2 to 7)."""
+"""The OAuth endpoints without pages: token, revoke, keys, user info."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _token_body(
     body: dict[str, Any] = {
         "access_token": access,
         "expires_in": grants.ACCESS_LIFE_S,
-        # Never in the order asked: clients must compare sets (section 3).
+        # Never in the order asked: clients must compare sets.
         "scope": " ".join(sorted(granted, reverse=True)),
         "token_type": "Bearer",
     }

@@ -1,4 +1,4 @@
-"""What a caller gets to see of an event, by access role, scope and privacy (sections 9, 15)."""
+"""What a caller gets to see of an event, by access role, scope and privacy."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ View = Callable[[Resource], Resource]
 
 
 def blocks_time(resource: Resource) -> bool:
-    """Whether an event makes its calendar busy (section 15)."""
+    """Whether an event makes its calendar busy."""
     if resource["status"] == "cancelled" or resource.get("transparency") == "transparent":
         return False
     if resource["eventType"] in ("workingLocation", "birthday"):

@@ -1,4 +1,4 @@
-"""Watch channels: opened, numbered, expired, and the notifications they send (section 18)."""
+"""Watch channels: opened, numbered, expired, and the notifications they send."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Pusher:
             return
         copies = 2 if self._faults.take(channel.email, "dup_push") else 1
         with self._store.lock:
-            # Numbers grow but skip, as section 18 warns.
+            # Numbers grow but skip, as Google's documentation warns.
             channel.message_number += 1 if state == "sync" else 1 + channel.message_number % 3
             headers = notification(channel, state)
         for _ in range(copies):

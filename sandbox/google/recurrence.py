@@ -1,6 +1,6 @@
 """Occurrences of a series: RRULE, RDATE and EXDATE in the wall time of the series' zone.
 
-Ids of occurrences follow section 14.4: `<master>_<original start>`.
+Ids of occurrences are `<master>_<original start>`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scopes: what exists, what people read beside the box, what each opens (section 9)."""
+"""Scopes: what exists, what people read beside the box, what each opens."""
 
 from __future__ import annotations
 

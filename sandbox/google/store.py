@@ -23,7 +23,7 @@ def utc_now() -> datetime:
 
 
 def etag(changed: int) -> str:
-    """Return the entity tag of a change, quotes included (section 12)."""
+    """Return the entity tag of a change, quotes included."""
     return f'"{_ETAG_BASE + changed}"'
 
 
@@ -97,7 +97,7 @@ class Store:
         """Mark an event as deleted; it keeps its content. A series takes its exceptions along."""
         stored = self.put(calendar, {**resource, "status": "cancelled"})
         if resource.get("recurrence"):
-            # Silent: whoever syncs is told of the master only, and cascades (section 14.4).
+            # Silent: whoever syncs is told of the master only, and cascades.
             for exception in exceptions(calendar, resource["id"]):
                 exception["status"] = "cancelled"
         return stored.resource

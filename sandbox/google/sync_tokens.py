@@ -1,4 +1,4 @@
-"""Sync and page tokens: opaque texts that remember what they were given out for (section 14.3)."""
+"""Sync and page tokens: opaque texts that remember what they were given out for."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def read_page(
 
 
 def expired() -> ApiError:
-    """Build the 410 that asks for a full synchronisation (section 20)."""
+    """Build the 410 that asks for a full synchronisation."""
     return ApiError(
         410,
         "fullSyncRequired",

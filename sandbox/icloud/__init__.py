@@ -1,6 +1,8 @@
 """A stand-in for iCloud's calendars: app-specific passwords and CalDAV, with quirks and faults.
 
 Layers, downwards: pages, CalDAV and control; reports, writes, properties; state; store; model.
+
+It plays RFC 4791, 6578 and 6638, and what is seen of iCloud besides.
 """
 
 from __future__ import annotations

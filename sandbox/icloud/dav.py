@@ -1,4 +1,4 @@
-"""The CalDAV face: every path and method, faults first, then the login (sections 4 and 10)."""
+"""The CalDAV face: every path and method, faults first, then the login."""
 
 from __future__ import annotations
 

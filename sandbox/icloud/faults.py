@@ -1,4 +1,4 @@
-"""What can go wrong with iCloud, by name (section 17)."""
+"""What can go wrong with iCloud, by name."""
 
 from __future__ import annotations
 

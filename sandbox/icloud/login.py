@@ -1,4 +1,4 @@
-"""Who asks: app-specific passwords by Basic authentication (section 10)."""
+"""Who asks: app-specific passwords by Basic authentication."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Person:
     passwords: dict[str, str] = field(default_factory=dict, repr=False)
     """The live app-specific passwords, each with the label that the person gave it."""
     main_password: str = field(default="Analytical-1843", repr=False)
-    """The account's own password; calendars never take it (section 2)."""
+    """The account's own password; calendars never take it."""
     calendar_on: bool = True
     home: dict[str, Entry] = field(default_factory=dict)
     """What the home holds, by the last part of its path."""

@@ -1,4 +1,4 @@
-"""Properties of everything that has a path, as iCloud writes them (sections 4.1 and 5)."""
+"""Properties of everything that has a path, as iCloud writes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PROPFIND: what a path is, and with Depth 1 what is in it (section 5)."""
+"""PROPFIND: what a path is, and with Depth 1 what is in it."""
 
 from __future__ import annotations
 

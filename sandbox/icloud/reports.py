@@ -1,4 +1,4 @@
-"""REPORT: what changed, what is in a time range, and the objects themselves (sections 6 and 7)."""
+"""REPORT: what changed, what is in a time range, and the objects themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mails that iCloud sends when meetings are stored or deleted (section 8.1, RFC 6638)."""
+"""The mails that iCloud sends when meetings are stored or deleted (RFC 6638)."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ class PersonHandle:
             del self.person.passwords[password]
 
     def change_main_password(self, password: str) -> None:
-        """Change the account's own password, which revokes every app-specific one (section 2)."""
+        """Change the account's own password, which revokes every app-specific one."""
         with self._store.transaction():
             self.person.main_password = password
             self.person.passwords.clear()

@@ -1,6 +1,6 @@
 """The world behind one lock: its clock, the counter that orders changes, and the tokens of it.
 
-Sync tokens, ctags and etags are opaque to clients and look like iCloud's (section 5).
+Sync tokens, ctags and etags are opaque to clients and look like iCloud's.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Store:
         return (found, calendar) if found and calendar else None
 
     def homonym(self, calendar: Calendar, uid: str) -> tuple[Calendar, str] | None:
-        """Return where in the owner's account a UID is in use already (section 8)."""
+        """Return where in the owner's account a UID is in use already."""
         for other in self.world.calendars.values():
             if other.owner == calendar.owner and uid in other.uids:
                 return other, other.uids[uid]

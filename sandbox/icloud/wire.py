@@ -1,4 +1,4 @@
-"""Requests read and answers written: XML the way of iCloud (sections 4 and 5).
+"""Requests read and answers written: XML the way of iCloud.
 
 iCloud repeats the default namespace on every element and uses no prefixes.
 """

@@ -1,4 +1,4 @@
-"""PUT and DELETE, with what iCloud refuses (section 8)."""
+"""PUT and DELETE, with what iCloud refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outgoing HTTP: deadlines, caps, redirects, and what is told about a call."""
+"""Outgoing HTTP: deadlines, caps, redirects (C3), and what is told about a call."""
 
 from __future__ import annotations
 

@@ -215,7 +215,7 @@ def test_confidential_client_may_use_pkce(acme: Partner) -> None:
     ],
 )
 def test_wrong_verifier_is_refused(partner: Partner, verifier: str | None, error: str) -> None:
-    """RFC 7636 section 4.6; sending the challenge itself would be `plain`."""
+    """A4, RFC 7636 section 4.6; sending the challenge itself would be `plain`."""
     code = partner.authorize(**PKCE)
 
     wrong = partner.exchange(code, code_verifier=verifier)
@@ -226,7 +226,7 @@ def test_wrong_verifier_is_refused(partner: Partner, verifier: str | None, error
 
 
 def test_verifier_for_a_code_without_challenge_is_refused(acme: Partner) -> None:
-    """RFC 9700 section 4.8.2: somebody took the challenge out of the request."""
+    """A4, RFC 9700 section 4.8.2: somebody took the challenge out of the request."""
     answer = acme.exchange(acme.authorize(), code_verifier=VERIFIER)
 
     assert error_of(answer) == (400, "invalid_request")

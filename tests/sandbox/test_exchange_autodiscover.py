@@ -80,7 +80,7 @@ def test_pox_tells_internal_and_external_addresses(corp: Company) -> None:
     assert ["EXCH", "EXPR", "WEB"] == texts(answer, "Type")
     assert [INTERNAL, EXTERNAL] == texts(answer, "EwsUrl") == texts(answer, "ASUrl")
     assert [ADA] == texts(answer, "AutoDiscoverSMTPAddress")
-    # 15.2 build 2562, by the layout of section 3.2.
+    # 15.2 build 2562, by the layout of ServerVersion in Autodiscover's answers.
     assert [f"{0x70000000 | 15 << 22 | 2 << 16 | 0x8000 | 2562:08X}"] == texts(
         answer, "ServerVersion"
     )

@@ -1,4 +1,4 @@
-"""Several things in one request: each has its own response message (section 5.2)."""
+"""Several things in one request: each has its own response message."""
 
 from __future__ import annotations
 

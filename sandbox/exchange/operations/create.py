@@ -1,4 +1,4 @@
-"""CreateItem: calendar items, and answers to meetings (section 9)."""
+"""CreateItem: calendar items, and answers to meetings."""
 
 from __future__ import annotations
 

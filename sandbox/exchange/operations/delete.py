@@ -1,4 +1,4 @@
-"""DeleteItem: items, series, and single occurrences (section 9)."""
+"""DeleteItem: items, series, and single occurrences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GetFolder and FindFolder (section 6)."""
+"""GetFolder and FindFolder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GetItem (section 8)."""
+"""GetItem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ResolveNames, GetRoomLists and GetRooms (section 13)."""
+"""ResolveNames, GetRoomLists and GetRooms."""
 
 from __future__ import annotations
 

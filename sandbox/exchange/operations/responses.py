@@ -1,4 +1,4 @@
-"""Accepting, declining and cancelling meetings (section 9)."""
+"""Accepting, declining and cancelling meetings."""
 
 from __future__ import annotations
 

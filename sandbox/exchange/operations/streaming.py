@@ -1,4 +1,4 @@
-"""GetStreamingEvents: one answer that lasts, made of whole envelopes (section 14)."""
+"""GetStreamingEvents: one answer that lasts, made of whole envelopes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Subscribe, Unsubscribe and GetEvents (section 14)."""
+"""Subscribe, Unsubscribe and GetEvents."""
 
 from __future__ import annotations
 

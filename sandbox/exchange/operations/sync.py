@@ -1,4 +1,4 @@
-"""SyncFolderItems and SyncFolderHierarchy (section 7.2)."""
+"""SyncFolderItems and SyncFolderHierarchy."""
 
 from __future__ import annotations
 

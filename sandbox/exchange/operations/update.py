@@ -1,4 +1,4 @@
-"""UpdateItem: one change for each property, of items, series and single occurrences (section 9)."""
+"""UpdateItem: one change for each property, of items, series and single occurrences."""
 
 from __future__ import annotations
 
