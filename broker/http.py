@@ -58,8 +58,8 @@ class Call:
 
     *tried* tells the trace how the call logs in, without saying who.
 
-    *reading* reads the body of a 207 while it arrives, because lists can be long. It is called
-    anew for each answer; what it raises ends the call.
+    *reading* reads the body of an answer of *read_status* while it arrives, because it can be long
+    or last. It is called anew for each answer; what it raises ends the call.
     """
 
     provider: str
@@ -78,6 +78,7 @@ class Call:
     may_follow: Callable[[str, str], bool] | None = None
     tried: str = ""
     reading: Callable[[Iterator[bytes]], Any] | None = field(default=None, repr=False)
+    read_status: int = _MULTISTATUS
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,7 @@ class Http:
             with response:
                 channel = _channel(response) if self._is_alone else None
                 chunks, read, body = self._chunks(call, response, deadline), None, b""
-                if call.reading is not None and response.status_code == _MULTISTATUS:
+                if call.reading is not None and response.status_code == call.read_status:
                     read = call.reading(chunks)
                 else:
                     body = b"".join(chunks)

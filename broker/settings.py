@@ -23,6 +23,8 @@ ICLOUD_HOSTS = re.compile(r"(?:p[0-9]{1,3}-)?caldav\.icloud\.com")
 CHINA_HOSTS = re.compile(r"(?:p[0-9]{1,3}-)?caldav\.icloud\.com\.cn")
 _DAY_S = 24 * 60 * 60
 _MILLION = 1_000_000
+# A thread and a connection each.
+_MOST_STREAMS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ class Settings:
     *detours* says where hosts are in place of DNS, in local mode. *extra_ca_file* names
     authorities to trust beside the usual ones. *redis_certificate_checked* matters for
     `rediss://`; Redis sees ids and counts alone. *trusted_proxies* counts the proxies in front
-    of us that set X-Forwarded-*. *exchange_push* says that companies' servers can reach us.
+    of us that set X-Forwarded-*. *exchange_push* says that companies' servers can reach us;
+    *listen_streams* is how many answers that stay open each clock may listen to.
     """
 
     public_url: str
@@ -99,6 +102,7 @@ class Settings:
     terms_url: str = ""
     support_url: str = ""
     exchange_push: bool = False
+    listen_streams: int = 0
     poll_seconds: int = 300
     retention_days: int = 30
     requests_per_second: int = 50
@@ -138,6 +142,7 @@ class Settings:
             terms_url=reader.link("TERMS_URL"),
             support_url=reader.link("SUPPORT_URL", mail=True),
             exchange_push=reader.switch("EXCHANGE_PUSH", default=False),
+            listen_streams=reader.number("LISTEN_STREAMS", 0, least=0, most=_MOST_STREAMS),
             poll_seconds=reader.number("POLL_SECONDS", 300, least=1 if local else 60, most=_DAY_S),
             retention_days=reader.number("RETENTION_DAYS", 30, least=0, most=3650),
             requests_per_second=reader.number("REQUESTS_PER_SECOND", 50, least=1, most=_MILLION),

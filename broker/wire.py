@@ -26,6 +26,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 
 from broker.clock import Clock
 from broker.laps import Lap, lap
+from broker.line import current
 from broker.trust import Trust
 
 CONNECT_TIMEOUT_S = 5.0
@@ -73,11 +74,16 @@ def patience_s(most_s: float) -> float:
     return min(left_s, most_s)
 
 
+def _reading_s(waiting: socket.socket) -> float:
+    line = current()
+    return patience_s(READ_TIMEOUT_S if line is None else line.wait_s(waiting))
+
+
 class _Socket(socket.socket):
     """Asks the deadline before each wait; `sendall` itself counts as one."""
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self.settimeout(patience_s(READ_TIMEOUT_S))
+        self.settimeout(_reading_s(self))
         return super().recv_into(*args, **kwargs)
 
     def sendall(self, *args: Any, **kwargs: Any) -> None:
@@ -94,7 +100,7 @@ class TlsSocket(ssl.SSLSocket):
             super().do_handshake(block)
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self.settimeout(patience_s(READ_TIMEOUT_S))
+        self.settimeout(_reading_s(self))
         return super().recv_into(*args, **kwargs)
 
     def send(self, *args: Any, **kwargs: Any) -> int:

@@ -25,6 +25,7 @@ from rq.worker import WorkerStatus
 from sqlalchemy.exc import SQLAlchemyError
 
 from broker.jobs import run_task
+from broker.listener import Listener
 from broker.models import db
 from broker.pulse import Pulse, given_up_after
 from broker.queues import BACKLOG, JOB_TIMEOUT_S, QUEUE_NAME
@@ -126,10 +127,13 @@ def tick_until_stopped(app: Flask, runtime: Runtime) -> None:
         signal.signal(number, on_signal)
     beating = Thread(target=_beat, args=(app, runtime, "clock", stop, pulse), daemon=True)
     beating.start()
+    listener = Listener(app, runtime, runtime.settings.listen_streams)
     while not stop.wait(TICK.total_seconds()):
         with app.app_context():
             tick(runtime)
+            listener.attend()
         pulse.beat()
+    listener.close()
     beating.join(timeout=1)
 
 

@@ -10,7 +10,7 @@ raises only ProviderError kinds, UserError kinds and EditConflict.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -23,6 +23,7 @@ from broker.domain import (
     RemoteEvent,
     Window,
 )
+from broker.line import Line
 from broker.logins import (
     AuthorizationAttempt,
     Authorized,
@@ -153,6 +154,26 @@ class PasswordProvider(Provider, Protocol):
         """Prove the login, by reading its calendars, with at most one refused attempt.
 
         Raises LoginRejected, AddressRefused, or a ProviderError that names the step.
+        """
+        ...
+
+
+Hear = Callable[[Collection[str]], None]
+"""Is told which calendars changed, by their remote ids; of none as a sign of life."""
+
+
+@runtime_checkable
+class ListeningProvider(Provider, Protocol):
+    """Tells us about changes over an answer that stays open: nobody need be able to reach us."""
+
+    def listen(
+        self, client: CalendarClient, calendar_ids: Sequence[str], hear: Hear, line: Line
+    ) -> None:
+        """Tell of changes for as long as it works; returns once *line* is cut.
+
+        What happened before is not known, nor what happens in a gap: at the beginning, and
+        after each gap, all calendars are told. Raises ConfigurationRefused when polling has to
+        do, and ProviderErrors.
         """
         ...
 

@@ -12,6 +12,7 @@ from broker.clock import Clock
 from broker.domain import Changes, EventDraft, RemoteCalendar, RemoteEvent, Window
 from broker.errors import CalendarGone, ProviderUnavailable
 from broker.http import Http
+from broker.line import Line
 from broker.logins import Credential, Login, PasswordCredential
 from broker.providers._ews import get_user_availability, writes
 from broker.providers._ews.changes import Reader
@@ -29,7 +30,8 @@ from broker.providers._ews.get_user_availability import BusySpan, GetUserAvailab
 from broker.providers._ews.joining import Joining
 from broker.providers._ews.people import GetRoomLists, GetRooms, Mailbox, ResolveNames
 from broker.providers._ews.session import Session
-from broker.providers.base import Verified
+from broker.providers._ews.stream import Stream
+from broker.providers.base import CalendarClient, Hear, Verified
 from broker.wire import within
 
 ATTEMPT = timedelta(seconds=40)
@@ -60,6 +62,12 @@ class Exchange:
         with within(self._clock, ATTEMPT):
             found = Joining(self._http, self._clock, self._records, login).prove()
             return Verified(*found, self.client(found[0]).calendars())
+
+    def listen(
+        self, client: CalendarClient, calendar_ids: Sequence[str], hear: Hear, line: Line
+    ) -> None:
+        """Tell of changes over a stream (2010 SP2 and later). See `ListeningProvider`."""
+        Stream(client_of(client).session, self._clock, tuple(calendar_ids), hear, line).follow()
 
     def client(self, credential: Credential) -> ExchangeClient:
         """Give the view of one credential, with a connection of its own."""
@@ -134,6 +142,13 @@ class ExchangeClient:
         lists = self.session.call(GetRoomLists())
         found = (room for one in lists for room in self.session.call(GetRooms(one.email)))
         return list({room.email.lower(): room for room in found}.values())
+
+
+def client_of(client: CalendarClient) -> ExchangeClient:
+    """Give a client as ours."""
+    if not isinstance(client, ExchangeClient):
+        raise TypeError("Exchange takes a client of its own")
+    return client
 
 
 def _calendar(folder: Folder, *, is_primary: bool) -> RemoteCalendar:

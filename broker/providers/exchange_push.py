@@ -11,9 +11,9 @@ from datetime import timedelta
 
 from broker.domain import Notification, OpenedSubscription
 from broker.providers._ews import notices
-from broker.providers._ews.subscribe import Subscribe, Unsubscribe
+from broker.providers._ews.subscribe import Push, Subscribe, Unsubscribe
 from broker.providers.base import CalendarClient, Reply
-from broker.providers.exchange import Exchange, ExchangeClient
+from broker.providers.exchange import Exchange, client_of
 
 SAYS_AT_LEAST = timedelta(minutes=30)
 # The first call comes at once; one that fails is made again after 30 s, 60 s and so on.
@@ -38,15 +38,15 @@ class CalledExchange(Exchange):
 
         Until the first call has come it is not known whether the server can reach us.
         """
-        asked = Subscribe((calendar_id,), f"{callback_url}/{secret}", SAYS_AT_LEAST)
-        resource_id = _own(client).session.call(asked)
+        asked = Subscribe((calendar_id,), Push(f"{callback_url}/{secret}", SAYS_AT_LEAST))
+        resource_id = client_of(client).session.call(asked)
         return OpenedSubscription(resource_id, self._clock.now() + GREETS_WITHIN)
 
     def close_subscription(
         self, client: CalendarClient, *, subscription_id: str, resource_id: str
     ) -> None:
         """Stop notifications. A subscription already gone is a success."""
-        _own(client).session.call(Unsubscribe(resource_id))
+        client_of(client).session.call(Unsubscribe(resource_id))
 
     def read_notification(
         self, subscription_id: str, headers: Mapping[str, str], body: bytes, *, token: str = ""
@@ -66,9 +66,3 @@ class CalledExchange(Exchange):
     def reply(self, *, wanted: bool) -> Reply:
         """Answer a message: Exchange goes on, or forgets the subscription."""
         return Reply(200, notices.result(wanted=wanted), notices.CONTENT_TYPE)
-
-
-def _own(client: CalendarClient) -> ExchangeClient:
-    if not isinstance(client, ExchangeClient):
-        raise TypeError("Exchange takes a client of its own")
-    return client

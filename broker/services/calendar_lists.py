@@ -13,7 +13,7 @@ from broker.domain import RemoteCalendar
 from broker.errors import LeaseLost
 from broker.ids import jitter, new_id
 from broker.models import Calendar, Connection, transaction
-from broker.providers.base import CalendarClient, PushProvider
+from broker.providers.base import CalendarClient, ListeningProvider, PushProvider
 from broker.services import connections, tasks
 from broker.services.credentials import with_client
 from broker.services.runtime import Runtime
@@ -122,7 +122,7 @@ def stop_all(session: Session, connection_id: str) -> None:
     """Forget every task of a connection, in the caller's transaction."""
     query = select(Calendar.id).where(Calendar.connection_id == connection_id)
     tasks.drop(session, _CALENDAR_TASKS, session.scalars(query).all())
-    tasks.drop(session, (Kind.LIST_CALENDARS,), [connection_id])
+    tasks.drop(session, (Kind.LIST_CALENDARS, Kind.LISTEN), [connection_id])
 
 
 def _new(
@@ -157,6 +157,10 @@ def _start(
     wanted = [tasks.want(session, Kind.SYNC_CALENDAR, calendar_id, now, now)]
     tomorrow = now + timedelta(days=1) * jitter(0.1)
     tasks.want(session, Kind.ROLL_WINDOW, calendar_id, now, tomorrow)
-    if isinstance(runtime.provider(connection.provider), PushProvider):
+    provider = runtime.provider(connection.provider)
+    if isinstance(provider, ListeningProvider) and runtime.settings.listen_streams:
+        # Not announced: whoever listens already begins anew, with one more calendar.
+        tasks.want(session, Kind.LISTEN, connection.id, now, now)
+    if isinstance(provider, PushProvider):
         wanted.append(tasks.want(session, Kind.SUBSCRIBE, calendar_id, now, now))
     return wanted

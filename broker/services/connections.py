@@ -15,6 +15,9 @@ from broker.models.base import table_of
 from broker.models.upserts import is_postgresql
 
 _CONNECTIONS = table_of(Connection)
+WANTED = (_CONNECTIONS.c.disconnected_reason.is_(None), _CONNECTIONS.c.unused_since.is_(None))
+"""What says that the provider accepts a connection and some application may read it."""
+
 _LOCK = (
     select(_CONNECTIONS.c.id)
     .where(_CONNECTIONS.c.id.in_(bindparam("ids", expanding=True)))
@@ -54,15 +57,18 @@ def lock(session: Session, connection_ids: Iterable[str]) -> None:
         session.execute(_LOCK, {"ids": list(connection_ids)})
 
 
+def lock_wanted(session: Session, connection_id: str) -> bool:
+    """Lock a connection; False when it was left or refused, so that nothing may be started."""
+    lock(session, [connection_id])
+    works = select(Connection.id).where(Connection.id == connection_id, *WANTED)
+    return session.scalar(works) is not None
+
+
 def of_calendar(calendar_id: str) -> tuple[Calendar, Connection] | None:
     """Read a calendar with its connection; None when it is gone."""
     query = select(Calendar, Connection).join(Connection, Connection.id == Calendar.connection_id)
     row = reading().execute(query.where(Calendar.id == calendar_id)).one_or_none()
     return (row[0], row[1]) if row is not None else None
-
-
-WANTED = (_CONNECTIONS.c.disconnected_reason.is_(None), _CONNECTIONS.c.unused_since.is_(None))
-"""What says that the provider accepts a connection and some application may read it."""
 
 
 def key_place(connection_id: str) -> str:

@@ -16,7 +16,7 @@ from broker.models.base import UtcDateTime, table_of
 from broker.services.runtime import Runtime
 from broker.services.tasks import Kind, Lease
 
-ASKING = frozenset({Kind.LIST_CALENDARS, Kind.SYNC_CALENDAR, Kind.SUBSCRIBE})
+ASKING = frozenset({Kind.LIST_CALENDARS, Kind.SYNC_CALENDAR, Kind.SUBSCRIBE, Kind.LISTEN})
 
 _TASKS, _CALENDARS = table_of(Task), table_of(Calendar)
 _SUBJECT = bindparam("subject", type_=String())

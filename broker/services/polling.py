@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, exists
+from sqlalchemy import bindparam, exists, or_
 
 from broker.ids import jitter
-from broker.models import Calendar, Subscription
+from broker.models import Calendar, Subscription, Task
 from broker.models.base import UtcDateTime, table_of
 from broker.services.runtime import Runtime
+from broker.services.tasks import Kind
 
 GROWTH = 1.5
 LONGEST = 6
 QUIET_ENOUGH = 5
 
-_SUBSCRIPTIONS = table_of(Subscription)
-IS_PUSHED = (
-    exists()
-    .where(
-        _SUBSCRIPTIONS.c.calendar_id == table_of(Calendar).c.id,
-        _SUBSCRIPTIONS.c.expires_at > bindparam("now", type_=UtcDateTime()),
-        # One that was never heard of may be one that cannot reach us.
-        _SUBSCRIPTIONS.c.heard_at.is_not(None),
-    )
-    .label("is_pushed")
+_SUBSCRIPTIONS, _TASKS = table_of(Subscription), table_of(Task)
+_NOW = bindparam("now", type_=UtcDateTime())
+_IS_LISTENED_TO = exists().where(
+    _TASKS.c.kind == Kind.LISTEN.value,
+    _TASKS.c.subject_id == table_of(Calendar).c.connection_id,
+    _TASKS.c.lease_until > _NOW,
 )
+_IS_SUBSCRIBED = exists().where(
+    _SUBSCRIPTIONS.c.calendar_id == table_of(Calendar).c.id,
+    _SUBSCRIPTIONS.c.expires_at > _NOW,
+    # One that was never heard of may be one that cannot reach us.
+    _SUBSCRIPTIONS.c.heard_at.is_not(None),
+)
+IS_PUSHED = or_(_IS_SUBSCRIBED, _IS_LISTENED_TO).label("is_pushed")
 """A column beside a calendar's own: whether push works for it *now*."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
 
 from broker.crypto import same
 from broker.domain import Notification
@@ -79,11 +79,9 @@ def _take(
     is_news = subscription.heard_at is None or provider.lives_on is not None
     if not (said.wakes or said.ends or is_news):
         return True
-    works = select(Connection.id).where(Connection.id == connection.id, *connections.WANTED)
     wanted: list[str] = []
     with transaction() as session:
-        connections.lock(session, [connection.id])
-        is_over = session.scalar(works) is None
+        is_over = not connections.lock_wanted(session, connection.id)
         if provider.lives_on is not None and (is_over or said.ends):
             # What we answer makes the provider forget it.
             session.execute(delete(Subscription).where(Subscription.id == subscription_id))

@@ -32,6 +32,21 @@ LAST_RETRY = timedelta(hours=1)
 HELD_BACK = "held_back"
 _TASKS = table_of(Task)
 
+
+class Kind(StrEnum):
+    """What tasks do, and to whom."""
+
+    LIST_CALENDARS = "list_calendars"  # a connection
+    SYNC_CALENDAR = "sync_calendar"  # a calendar
+    ROLL_WINDOW = "roll_window"  # a calendar
+    SUBSCRIBE = "subscribe"  # a calendar
+    UNSUBSCRIBE = "unsubscribe"  # a subscription
+    LISTEN = "listen"  # a connection; never queued
+    REVOKE = "revoke"  # a revocation
+    RETIRE = "retire"  # a connection
+    CLEAN_UP = "clean_up"  # the broker itself
+
+
 # Built once: building a statement costs more than running it.
 _NOW = bindparam("now", type_=UtcDateTime())
 _LEASE_UNTIL = bindparam("held_until", type_=UtcDateTime())
@@ -39,7 +54,10 @@ _FREE = or_(_TASKS.c.lease_until.is_(None), _TASKS.c.lease_until <= _NOW)
 _OURS = and_(_TASKS.c.id == bindparam("task"), _TASKS.c.fence == bindparam("our_fence"))
 _WANTED = _TASKS.c.wanted_at.is_not(None)
 _LOST = _TASKS.c.queued_until <= bindparam("queued_before", type_=UtcDateTime())
-_READY = and_(_TASKS.c.due_at <= _NOW, _FREE, or_(_TASKS.c.queued_until.is_(None), _LOST))
+_QUEUED_KIND = _TASKS.c.kind != Kind.LISTEN.value
+_READY = and_(
+    _TASKS.c.due_at <= _NOW, _FREE, _QUEUED_KIND, or_(_TASKS.c.queued_until.is_(None), _LOST)
+)
 _ANY_READY = select(_TASKS.c.id).where(_READY).limit(1)
 _CLAIM = (
     update(_TASKS)
@@ -68,19 +86,6 @@ _COME_BACK = (
         reason=bindparam("reason", type_=String()),
     )
 )
-
-
-class Kind(StrEnum):
-    """What tasks do, and to whom."""
-
-    LIST_CALENDARS = "list_calendars"  # a connection
-    SYNC_CALENDAR = "sync_calendar"  # a calendar
-    ROLL_WINDOW = "roll_window"  # a calendar
-    SUBSCRIBE = "subscribe"  # a calendar
-    UNSUBSCRIBE = "unsubscribe"  # a subscription
-    REVOKE = "revoke"  # a revocation
-    RETIRE = "retire"  # a connection
-    CLEAN_UP = "clean_up"  # the broker itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ _RUNNERS: Mapping[Kind, Callable[[Runtime, Lease], None]] = {
     Kind.CLEAN_UP: housekeeping.clean_up,
 }
 _ON_CALENDARS = frozenset({Kind.SYNC_CALENDAR, Kind.ROLL_WINDOW, Kind.SUBSCRIBE})
-_ON_CONNECTIONS = frozenset({Kind.LIST_CALENDARS, Kind.RETIRE})
+_ON_CONNECTIONS = frozenset({Kind.LIST_CALENDARS, Kind.RETIRE, Kind.LISTEN})
 _KEEPER = LeaseKeeper(tasks.RENEW_EVERY)
 
 
@@ -66,22 +66,34 @@ def run(runtime: Runtime, task_id: str, get_on: Callable[[], None] = lambda: Non
     lease = tasks.claim(runtime, task_id, get_on)
     if lease is None:
         return False
+
+    def act() -> None:
+        with _KEEPER.keep(_renewal(runtime, lease)):
+            _RUNNERS[lease.kind](runtime, lease)
+
+    settle(runtime, lease, act)
+    return True
+
+
+def settle(runtime: Runtime, lease: Lease, act: Callable[[], None]) -> None:
+    """Do what a claimed task is about, unless its provider wants to hear nothing now.
+
+    Errors end here, as `run` says.
+    """
     try:
         try:
             if not _is_put_off(runtime, lease):
-                with _KEEPER.keep(_renewal(runtime, lease)):
-                    _RUNNERS[lease.kind](runtime, lease)
+                act()
         except ProviderError as error:
             _provider_failed(runtime, lease, error)
     except LeaseLost:
-        log.info("lease lost", extra={"task": task_id, "kind": lease.kind.value})
+        log.info("lease lost", extra={"task": lease.task_id, "kind": lease.kind.value})
     except BrokerError as error:
-        log.error("task failed", extra={"task": task_id, "error": type(error).__name__})
+        log.error("task failed", extra={"task": lease.task_id, "error": type(error).__name__})
         _put_back(runtime, lease, type(error).__name__)
     except Exception:
         _put_back(runtime, lease, "unexpected")
         raise
-    return True
 
 
 def _renewal(runtime: Runtime, lease: Lease) -> Callable[[], bool]:
@@ -158,7 +170,9 @@ def _put_back(runtime: Runtime, lease: Lease, reason: str) -> None:
 
 
 def _note_reason(runtime: Runtime, lease: Lease, connection_id: str | None, reason: str) -> None:
-    """Let status say why it is not well, and when we last tried."""
+    """Let status say why it is not well, and when we last tried; it is well without a listener."""
+    if lease.kind is Kind.LISTEN:
+        return
     now = runtime.clock.now()
     with transaction() as session:
         if connection_id is not None:

@@ -48,6 +48,7 @@ FAULTS: dict[str, str] = {
     "sync_state_dead": "The sync state is no longer valid: ErrorInvalidSyncStateData.",
     "mailbox_moved": "The mailbox has moved: ErrorMailboxMoveInProgress, or the code in `style`.",
     "subscription_lost": "Subscriptions are forgotten: ErrorSubscriptionNotFound.",
+    "stream_cut": "The connection of a streaming answer is cut, as proxies do.",
     "impersonation_denied": "The service account may not act for the person.",
     "autodiscover": "Autodiscover by `style`. Redirected: address, cloud (onmicrosoft.com), url, "
     "loop, http, outsider, private, http_redirect (only without TLS). EWS elsewhere: "

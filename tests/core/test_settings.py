@@ -204,6 +204,8 @@ def test_google_is_where_it_is_unless_told_otherwise(env: dict[str, str]) -> Non
         ("TRUSTED_PROXIES", "one"),
         ("TRUSTED_PROXIES", "11"),
         ("POLL_SECONDS", "9" * 30),
+        ("EXCHANGE_PUSH", "on"),
+        ("LISTEN_STREAMS", "1001"),
         ("RETENTION_DAYS", "9" * 5000),
         ("REQUESTS_PER_SECOND", "0"),
         ("APPLE_PASSWORD_SHAPE", "yes"),

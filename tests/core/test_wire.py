@@ -18,6 +18,7 @@ from broker.addresses import AddressPolicy
 from broker.clock import FixedClock, SystemClock
 from broker.errors import ProviderUnavailable
 from broker.http import Call, Http
+from broker.line import Line, held
 from broker.trust import Trust
 from broker.wire import within
 from tests.tls_server import Authority, serving
@@ -128,6 +129,46 @@ def ends(client: Http, asked: Call) -> str:
 def test_silence_and_drips_end_with_the_deadline(behave: Behaviour, guarded: bool) -> None:
     with server(behave) as port:
         assert ends(http(), call(port, guarded=guarded)) in LATE
+
+
+@pytest.mark.parametrize("over_tls", [False, True])
+def test_a_line_is_cut_from_another_thread(tmp_path: Path, over_tls: bool) -> None:
+    """At once, however long the server may still be silent."""
+    line, came = Line(timedelta(minutes=5)), threading.Event()
+
+    def behave(connection: socket.socket, over: threading.Event) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
+        came.set()
+        over.wait(SOON_S)
+
+    authority = Authority(tmp_path)
+    context = authority.issue(NAME)
+
+    def secured(connection: socket.socket, over: threading.Event) -> None:
+        with context.wrap_socket(connection, server_side=True) as secure:
+            behave(secure, over)
+
+    def cut() -> None:
+        came.wait(SOON_S)
+        line.cut()
+
+    with server(secured if over_tls else behave) as port:
+        client = http(ca_file=authority.file)
+        asked = call(port, scheme="https" if over_tls else "http")
+        asked = replace(asked, deadline=timedelta(seconds=30))
+        cutter = threading.Thread(target=cut)
+        cutter.start()
+        with held(line):
+            assert ends(client, asked) != "too slow"
+            # And nothing more is waited for.
+            assert ends(client, asked)
+        cutter.join()
+
+
+def test_a_silent_line_ends_by_itself() -> None:
+    with server(says_nothing) as port, held(Line(timedelta(milliseconds=50))):
+        assert ends(http(), patient(port)) == "no answer in time"
 
 
 def test_a_server_that_does_not_read(tmp_path: Path) -> None:

@@ -36,9 +36,9 @@ class Mailbox:
     instead: dict[str, Answering] = field(default_factory=dict)
     asked: list[tuple[str, bytes]] = field(default_factory=list)
 
-    def client(self) -> ExchangeClient:
+    def client(self, clock: FixedClock | None = None) -> ExchangeClient:
         """Give the view of the one login that there is."""
-        clock = FixedClock(NOW)
+        clock = clock or FixedClock(NOW)
         http = Http(clock, mounts={f"{HOST}/": WsgiAdapter(self)})
         return Exchange(http, clock).client(CREDENTIAL)
 

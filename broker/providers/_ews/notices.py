@@ -25,12 +25,16 @@ CONTENT_TYPE = "text/xml; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One message. *folders* had changes; *trouble* when the subscription is at its end."""
+    """One message. *folders* had changes; *trouble* when the subscription is at its end.
+
+    *closed* says that a stream is over, and nothing else.
+    """
 
     subscriptions: frozenset[str]
     folders: frozenset[str] = frozenset()
     changed: bool = False
     trouble: Trouble | None = None
+    closed: bool = False
 
 
 def read_message(body: bytes) -> Notice | None:
@@ -48,9 +52,10 @@ def read_notice(response: etree._Element) -> Notice:
     subscriptions: set[str] = set()
     folders: set[str] = set()
     trouble: Trouble | None = None
-    changed = False
+    changed = closed = False
     for message in messages_of(response):
         trouble = trouble or message.trouble
+        closed = closed or child_text(message.element, f"{M}ConnectionStatus") == "Closed"
         subscriptions |= {
             (value.text or "").strip()
             for value in message.element.iterfind(f"{M}MessageXml/{T}Value")
@@ -66,7 +71,8 @@ def read_notice(response: etree._Element) -> Notice:
                     id_of(event.find(f"{T}{name}"))
                     for name in ("ParentFolderId", "OldParentFolderId", "FolderId")
                 }
-    return Notice(frozenset(subscriptions - {""}), frozenset(folders - {""}), changed, trouble)
+    ids, where = frozenset(subscriptions - {""}), frozenset(folders - {""})
+    return Notice(ids, where, changed, trouble, closed)
 
 
 def _is_change(event: etree._Element) -> bool:

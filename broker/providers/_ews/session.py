@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol, TypeVar
@@ -26,6 +27,7 @@ from broker.providers._ews.statuses import status_error
 
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "Accept": "text/xml"}
 _T = TypeVar("_T", covariant=True)
+_S = TypeVar("_S")
 
 
 class Version(StrEnum):
@@ -36,8 +38,8 @@ class Version(StrEnum):
     EXCHANGE_2007 = "Exchange2007_SP1"
 
 
-class Operation(Protocol[_T]):
-    """One EWS operation: what it asks, and how its answer is read."""
+class Request(Protocol):
+    """What is asked of a server."""
 
     @property
     def name(self) -> str:
@@ -48,8 +50,29 @@ class Operation(Protocol[_T]):
         """Write the element that goes into the SOAP Body."""
         ...
 
+
+class Operation(Request, Protocol[_T]):
+    """One EWS operation: what it asks, and how its answer is read."""
+
     def read(self, response: etree._Element) -> _T:
         """Read the element that came in it. Raises the errors of `faults`."""
+        ...
+
+
+class Streamed(Request, Protocol[_S]):
+    """One that is answered bit by bit, for as long as *lasts*."""
+
+    @property
+    def lasts(self) -> timedelta:
+        """How long the answer may stay open."""
+        ...
+
+    def said(self, chunks: Iterator[bytes]) -> Iterator[_S]:
+        """Read what is said as it comes. Raises the errors of `faults`."""
+        ...
+
+    def is_end(self, said: _S) -> bool:
+        """Tell whether this was the last of it."""
         ...
 
 
@@ -80,23 +103,52 @@ class Session:
             raise ProtocolError(PROVIDER, operation.name, answer.status, detail=NOT_EWS)
         return operation.read(response)
 
+    def stream(self, asked: Streamed[_S], take: Callable[[_S], None]) -> bool:
+        """Pass on what an answer says while it stays open; True when it ended in good order.
+
+        Raises what `call` raises, and what *asked* and *take* do.
+        """
+
+        def reading(chunks: Iterator[bytes]) -> bool:
+            is_over = False
+            for said in asked.said(chunks):
+                take(said)
+                is_over = is_over or asked.is_end(said)
+            return is_over
+
+        answer = self._send(asked, asked.lasts + DEADLINE, reading)
+        if answer.status == 200:
+            return bool(answer.read)
+        fault, _response = self._read(asked, answer)
+        if fault is None:
+            raise status_error(answer, asked.name, self._clock.now())
+        raise error_of(fault, asked.name, answer.status)
+
     def _steps_down(self) -> bool:
         """Go on in the next older version; False when there is none."""
         older = list(Version)[list(Version).index(self.version) + 1 :]
         self.version = older[0] if older else self.version
         return bool(older)
 
-    def _send(self, operation: Operation[object], deadline: timedelta) -> Answer:
+    def _send(
+        self,
+        operation: Request,
+        deadline: timedelta,
+        reading: Callable[[Iterator[bytes]], bool] | None = None,
+    ) -> Answer:
         call = Call(
             PROVIDER,
             operation.name,
             "POST",
             self._url,
-            headers=_HEADERS,
+            # What is compressed waits until there is enough of it.
+            headers=_HEADERS if reading is None else _HEADERS | {"Accept-Encoding": "identity"},
             body=envelope(operation.body(self.version), self.version),
             deadline=deadline,
             cap_bytes=MAX_BYTES,
             guarded=True,
+            reading=reading,
+            read_status=200,
         )
         try:
             answer = self._sign_in.send(call)
@@ -108,7 +160,7 @@ class Session:
         return answer
 
     def _read(
-        self, operation: Operation[object], answer: Answer
+        self, operation: Request, answer: Answer
     ) -> tuple[Trouble | None, etree._Element | None]:
         try:
             root = parse(answer.body)

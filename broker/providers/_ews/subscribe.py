@@ -10,8 +10,8 @@ from datetime import timedelta
 
 from lxml import etree
 
-from broker.errors import ProtocolError
-from broker.providers._ews.faults import PROVIDER, Meaning, Message, error_of, messages_of
+from broker.errors import ConfigurationRefused, ProtocolError
+from broker.providers._ews.faults import PROVIDER, TOO_NEW, Meaning, Message, error_of, messages_of
 from broker.providers._ews.markup import M, checked_id, child_text, element, folder_id
 from broker.providers._ews.session import Version
 
@@ -22,27 +22,37 @@ _EVENTS = "".join(
 
 
 @dataclass(frozen=True, slots=True)
-class Subscribe:
-    """Ask for changes of *folders*: at *callback_url*, which holds a secret.
+class Push:
+    """Be called at *url*, which holds a secret, and at least every *silence*, the first at once."""
 
-    The server calls at once, and then whenever something changed or *says_at_least* is over.
+    url: str = field(repr=False)
+    silence: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """Ask for changes of *folders*, by *push* or over a stream.
+
+    Raises ConfigurationRefused where streams are not known: before 2010 SP2, as we speak it.
     """
 
     folders: tuple[str, ...]
-    callback_url: str = field(repr=False)
-    says_at_least: timedelta
+    push: Push | None = None
     name: str = "Subscribe"
 
     def body(self, version: Version) -> str:
         """Write the request."""
         folders = "".join(map(folder_id, self.folders))
-        minutes = str(int(self.says_at_least.total_seconds() // 60))
-        return (
-            "<m:Subscribe><m:PushSubscriptionRequest>"
-            f"<t:FolderIds>{folders}</t:FolderIds><t:EventTypes>{_EVENTS}</t:EventTypes>"
-            f"{element('t:StatusFrequency', minutes)}{element('t:URL', self.callback_url)}"
-            "</m:PushSubscriptionRequest></m:Subscribe>"
-        )
+        what = f"<t:FolderIds>{folders}</t:FolderIds><t:EventTypes>{_EVENTS}</t:EventTypes>"
+        kind = "Streaming"
+        if self.push is not None:
+            kind = "Push"
+            minutes = str(int(self.push.silence.total_seconds() // 60))
+            what += element("t:StatusFrequency", minutes) + element("t:URL", self.push.url)
+        elif version is not Version.EXCHANGE_2010:
+            raise ConfigurationRefused(PROVIDER, self.name, detail=TOO_NEW)
+        name = f"m:{kind}SubscriptionRequest"
+        return f"<m:Subscribe><{name}>{what}</{name}></m:Subscribe>"
 
     def read(self, response: etree._Element) -> str:
         """Read the subscription's id."""

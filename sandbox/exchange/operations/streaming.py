@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from ..context import Context
 from ..model import Subscription
 from ..notices import event, since
-from ..soap import MESSAGES, TYPES, Refused, SoapFault, answer, failure, tag
+from ..soap import Refused, SoapFault, answer, failure, success, tag
+from ..store import Store
+from ..wire import Cut
 from .streamed import Streamed
 from .subscriptions import find
 
@@ -47,6 +49,11 @@ def _envelopes(context: Context, found: list[Subscription], lasts_s: float) -> I
     try:
         yield _envelope(_status("OK"))
         while time.monotonic() < ends and not store.closed:
+            if context.faults.take(context.caller.email, "stream_cut"):
+                raise Cut
+            if context.faults.take(context.caller.email, "subscription_lost"):
+                yield _lost(store, found)
+                return
             with store.changed:
                 news = _news(context, found)
                 if not news and all(one.id in store.world.subscriptions for one in found):
@@ -61,6 +68,16 @@ def _envelopes(context: Context, found: list[Subscription], lasts_s: float) -> I
     finally:
         with store.lock:
             store.streams[login] -= 1
+
+
+def _lost(store: Store, found: list[Subscription]) -> str:
+    """Forget the subscriptions, and write what Exchange then says."""
+    with store.transaction():
+        for one in found:
+            store.world.subscriptions.pop(one.id, None)
+    ids = "".join(f"<m:SubscriptionId>{one.id}</m:SubscriptionId>" for one in found)
+    inside = f"<m:ErrorSubscriptionIds>{ids}</m:ErrorSubscriptionIds>{_status('Closed')}"
+    return _wrapped(failure(_NAME, Refused("ErrorSubscriptionNotFound"), inside))
 
 
 def _news(context: Context, found: list[Subscription]) -> list[str]:
@@ -81,12 +98,13 @@ def _status(text: str) -> str:
 
 
 def _envelope(inside: str) -> str:
+    return _wrapped(success(_NAME, inside))
+
+
+def _wrapped(message: str) -> str:
     return (
         '<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"><Body>'
-        f'<m:{_NAME}Response xmlns:m="{MESSAGES}" xmlns:t="{TYPES}"><m:ResponseMessages>'
-        f'<m:{_NAME}ResponseMessage ResponseClass="Success">'
-        f"<m:ResponseCode>NoError</m:ResponseCode>{inside}</m:{_NAME}ResponseMessage>"
-        f"</m:ResponseMessages></m:{_NAME}Response></Body></Envelope>"
+        f"{answer(_NAME, [message])}</Body></Envelope>"
     )
 
 
