@@ -30,7 +30,7 @@ from broker.clock import Clock
 from broker.errors import AddressRefused, ProtocolError, ProviderUnavailable
 from broker.laps import Laps, measuring
 from broker.trace import Step
-from broker.transport_failures import name_of
+from broker.transport_failures import REDIRECT_LOOP, TOO_LARGE, name_of
 from broker.trust import Trust
 from broker.wire import Deadline, TlsSocket, Wire, WireAdapter, within
 
@@ -194,7 +194,7 @@ class Http:
             hops += 1
             if hops > call.redirects:
                 raise ProviderUnavailable(
-                    call.provider, call.operation, answer.status, detail="redirect loop"
+                    call.provider, call.operation, answer.status, detail=REDIRECT_LOOP
                 )
             may_follow = call.may_follow or same_origin
             if not may_follow(url, target):
@@ -242,7 +242,7 @@ class Http:
             size += len(chunk)
             if size > call.cap_bytes:
                 raise ProviderUnavailable(
-                    call.provider, call.operation, response.status_code, detail="body too large"
+                    call.provider, call.operation, response.status_code, detail=TOO_LARGE
                 )
             if deadline.left_s() < 0:
                 raise ProviderUnavailable(

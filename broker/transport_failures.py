@@ -21,6 +21,8 @@ NO_TLS = "no secure connection"
 CERTIFICATE_UNTRUSTED = "certificate not trusted"
 CERTIFICATE_WRONG_NAME = "certificate for another name"
 CERTIFICATE_EXPIRED = "certificate expired"
+REDIRECT_LOOP = "redirect loop"
+TOO_LARGE = "body too large"
 
 # X509_verify_cert_error_string(3): the codes of OpenSSL's verification.
 _NOT_IN_ITS_TIME = frozenset({9, 10})

@@ -24,6 +24,7 @@ from broker.providers._caldav import Dav, Gathering, path_of_url, propfind
 from broker.providers._caldav_search import mail_addresses
 from broker.providers._multistatus import CALDAV, DAV, Resource, UnreadableXml, path_of
 from broker.settings import AppleSettings
+from broker.transport_failures import REDIRECT_LOOP
 
 MAX_REDIRECTS = 5
 
@@ -103,7 +104,7 @@ class AppleDav(Dav):
             self._go_to(f"{origin_of(url)}{path_of_url(self.credential.url)}")
             path = path_of_url(url)
         raise ProviderUnavailable(
-            self.provider, options.operation, answer.status, detail="redirect loop"
+            self.provider, options.operation, answer.status, detail=REDIRECT_LOOP
         )
 
     def _has_moved(self, lost: ProviderError | None) -> bool:

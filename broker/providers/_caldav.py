@@ -33,7 +33,6 @@ from broker.providers._multistatus import (
 from broker.retry_after import retry_after
 
 BODY_CAP_BYTES = 20 * 1024 * 1024
-TOO_LARGE = "body too large"
 
 _NAMESPACES = (
     ' xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"'

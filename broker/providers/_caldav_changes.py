@@ -18,7 +18,6 @@ from broker.domain import Changes, Window
 from broker.errors import CalendarGone, CursorExpired, ProtocolError, ProviderUnavailable
 from broker.http import Answer
 from broker.providers._caldav import (
-    TOO_LARGE,
     Dav,
     Gathered,
     calendar_query,
@@ -30,6 +29,7 @@ from broker.providers._caldav_calendars import zone_of
 from broker.providers._caldav_lists import Listing, Members
 from broker.providers._caldav_objects import Fetched, fetch
 from broker.providers._multistatus import CALENDAR_SERVER, DAV, Resource, same_path
+from broker.transport_failures import TOO_LARGE
 
 BATCH = 50
 PAGE = 200

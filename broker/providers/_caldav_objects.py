@@ -9,9 +9,10 @@ from functools import partial
 
 from broker.domain import RemoteEvent
 from broker.errors import ProviderUnavailable
-from broker.providers._caldav import TOO_LARGE, Dav, calendar_multiget
+from broker.providers._caldav import Dav, calendar_multiget
 from broker.providers._ical import Source, read_object
 from broker.providers._multistatus import CALDAV, DAV, Resource, key_of
+from broker.transport_failures import TOO_LARGE
 
 
 @dataclass(slots=True)

@@ -31,6 +31,7 @@ from broker.providers._multistatus import (
 )
 from broker.providers.caldav_services import LIKELY_PATHS, other_way
 from broker.providers.host_trust import HostTrust, place_of
+from broker.transport_failures import REDIRECT_LOOP
 
 _BASIC = re.compile(r"(?:^|,)\s*[a-z]*basic\b", re.IGNORECASE)
 
@@ -116,7 +117,7 @@ class Search:
             self.dav.http.policy.check_url(url)
             raise
         if self.moves >= MAX_MOVES:
-            raise ProviderUnavailable(self.dav.provider, "discover", detail="redirect loop")
+            raise ProviderUnavailable(self.dav.provider, "discover", detail=REDIRECT_LOOP)
         dav = replace(self.dav, credential=replace(self.dav.credential, url=url))
         return Search(dav, self.until, self.trust, self.moves + 1).home()
 
@@ -190,7 +191,7 @@ class Search:
             if answer.status not in REDIRECT_STATUSES or not location:
                 return replace(answer, url=self._url(path))
             path = self._redirected(operation, answer.url, location, path)
-        raise ProviderUnavailable(self.dav.provider, operation, detail="redirect loop")
+        raise ProviderUnavailable(self.dav.provider, operation, detail=REDIRECT_LOOP)
 
     def _redirected(self, operation: str, url: str, location: str, path: str) -> str:
         try:

@@ -28,6 +28,8 @@ _OF_TYPED: Mapping[str, str] = {
     transport_failures.CERTIFICATE_UNTRUSTED: "certificate_untrusted",
     transport_failures.CERTIFICATE_WRONG_NAME: "certificate_wrong_name",
     transport_failures.CERTIFICATE_EXPIRED: "certificate_expired",
+    transport_failures.REDIRECT_LOOP: "address_in_circles",
+    transport_failures.TOO_LARGE: "unreadable_answer",
 }
 
 

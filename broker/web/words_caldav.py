@@ -88,6 +88,19 @@ CALDAV = {
         Press.RETRY,
         field="url",
     ),
+    "address_in_circles": Words(
+        N_("This address leads in a circle"),
+        N_("The server sends us on and on, and we never come to a calendar."),
+        N_("Check the address. If it is right, show the people who run it the part for IT below."),
+        N_("Correct the address"),
+        Press.RETRY,
+        field="url",
+        for_it=True,
+        it=N_(
+            "The server redirects PROPFIND more than five times. Let /.well-known/caldav lead to"
+            " the CalDAV service in one step."
+        ),
+    ),
     "name_not_found": Words(
         N_("We cannot find this server"),
         N_("There is no server by the name in this address. We sent no password."),
