@@ -100,7 +100,7 @@ def event(row: OccurrenceRow, shelf: Shelf, query: Query) -> dict[str, Any]:
     return item
 
 
-class Block(msgspec.Struct, frozen=True, gc=False):
+class Block(msgspec.Struct, gc=False):
     """One item of `/v1/free_busy`; an answer holds thousands, so it is no dictionary."""
 
     calendar_id: str
@@ -117,7 +117,8 @@ def blocks(rows: Iterable[Any], shelves: Mapping[str, Shelf], query: Query) -> l
     The zone that an event was given in is content, so localised times use the calendar's.
     """
     items = []
-    iso, iso_date, local = times.iso, times.iso_date, query.localized_times
+    iso, iso_date = times.iso, times.iso_date
+    with_ids, with_deleted, local = query.include_ids, query.include_deleted, query.localized_times
     for our_id, uid, start_at, end_at, all_day, busy, deleted in rows:
         shelf = shelves[our_id]
         start: Any
@@ -125,18 +126,16 @@ def blocks(rows: Iterable[Any], shelves: Mapping[str, Shelf], query: Query) -> l
         if local:
             start = times.localized(start_at, shelf.tzid, all_day=all_day)
             end = times.localized(end_at, shelf.tzid, all_day=all_day)
-        elif all_day:
-            start, end = iso_date(start_at), iso_date(end_at)
         else:
-            start, end = iso(start_at), iso(end_at)
+            write = iso_date if all_day else iso
+            start, end = write(start_at), write(end_at)
         status = _FREE_BUSY.get(busy, "unknown") if shelf.counts_as_busy else "free"
-        event_uid: str | msgspec.UnsetType = msgspec.UNSET
-        if query.include_ids:
-            event_uid = partner_ids.event_uid(shelf.event_pad, uid)
-        removed: bool | msgspec.UnsetType = msgspec.UNSET
-        if query.include_deleted:
-            removed = bool(deleted) or shelf.is_deleted
-        items.append(Block(shelf.id, start, end, status, event_uid, removed))
+        item = Block(shelf.id, start, end, status)
+        if with_ids:
+            item.event_uid = partner_ids.event_uid(shelf.event_pad, uid)
+        if with_deleted:
+            item.deleted = bool(deleted) or shelf.is_deleted
+        items.append(item)
     return items
 
 

@@ -12,9 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     BigInteger,
     BindParameter,
-    Boolean,
     ColumnElement,
-    Integer,
     LargeBinary,
     and_,
     bindparam,
@@ -24,6 +22,7 @@ from sqlalchemy import (
     type_coerce,
     union_all,
 )
+from sqlalchemy.types import NullType
 
 from broker.models import Calendar, Connection, Event, Occurrence, Profile, snapshot
 from broker.models.base import table_of
@@ -228,9 +227,8 @@ def _sealed_page(shape: _Shape, merged: int) -> Any:
 
 
 def _plain(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Leave a truth value as the database gives it, which may be 0 or 1: rows come by thousands."""
-    is_truth = isinstance(column.type, Boolean)
-    return type_coerce(column, Integer).label(column.key) if is_truth else column
+    """Leave a value as the database gives it, a truth as 0 or 1: rows come by thousands."""
+    return type_coerce(column, NullType()).label(column.key)
 
 
 def _page(
