@@ -22,6 +22,8 @@ HOST = "127.0.0.1"
 LOCAL_POLL_S = 15
 COMPANY = "corp.calbroker.test"
 """The mail domain of the sandbox's Exchange."""
+HOSTER = "outsider.test"
+"""The domain of the hoster that Autodiscover leads to in one of its scenarios."""
 _SANDBOX_GOOGLE = {
     "authorize": "/google/o/oauth2/v2/auth",
     "token": "/google/token",
@@ -95,7 +97,7 @@ def broker_environment(
         "DATABASE_URL": f"sqlite:///{layout.var / 'calbroker.db'}",
         "REDIS_URL": redis_url,
         "ALLOWED_HOSTS": f"{HOST} localhost",
-        "DETOURS": f"{COMPANY}={HOST}:{layout.exchange_port}",
+        "DETOURS": " ".join(f"{name}={HOST}:{layout.exchange_port}" for name in (COMPANY, HOSTER)),
         "EXTRA_CA_FILE": str(layout.var / "sandbox-ca.pem"),
         "POLL_SECONDS": str(LOCAL_POLL_S),
         "APPLE_CALDAV_URL": f"{layout.sandbox_url}/icloud/",

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DOMAIN = "corp.calbroker.test"
-NAMES = (f"mail.{DOMAIN}", f"autodiscover.{DOMAIN}", DOMAIN, "localhost")
+# The last is a hoster's: another company's name for a server that the password may go to.
+NAMES = (f"mail.{DOMAIN}", f"autodiscover.{DOMAIN}", DOMAIN, "localhost", "mail.outsider.test")
 WRONG_NAMES = ("owa.hoster.test",)
 CA_FILE = "sandbox-ca.pem"
 COMPANY_CA_FILE = "sandbox-company-ca.pem"

@@ -22,6 +22,7 @@ from tests.wsgi_adapter import WsgiAdapter
 
 GUESS = "marked-wrong-password"
 MAIL = f"mail.{DOMAIN}"
+HOSTER = "outsider.test"
 REALM = "https://login.microsoftonline.com/"
 
 
@@ -38,7 +39,7 @@ class Office(World):
             mounts={REALM: self.realm},
             clock=clock,
             allowed_hosts=("127.0.0.1",),
-            detours={DOMAIN: ("127.0.0.1", listening.server.port)},
+            detours={name: ("127.0.0.1", listening.server.port) for name in (DOMAIN, HOSTER)},
             extra_ca_file=listening.ca_file,
             **changes,
         )
@@ -300,6 +301,21 @@ def test_a_foreign_host_is_shown_before_it_gets_the_password(office: Office) -> 
     assert '<bdi dir="ltr">mail.outsider.test</bdi>' in page.text
     assert f'name="email" value="{ADA}"' in page.text
     assert PASSWORD not in page.text
+
+
+def test_a_hosters_server_may_be_said_yes_to(office: Office) -> None:
+    """C1: only then does the password go there, and a colleague is asked again (C7)."""
+    office.refuse("autodiscover", style="ews_outsider")
+    browser = office.browser()
+    asked = office.try_login(browser)
+    carried = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', asked.text)
+
+    agreed = office.press(browser, asked, **{**dict(carried), "password": PASSWORD})
+
+    assert agreed.status_code == 303, agreed.text
+    assert office.profile(office.exchange(agreed.headers["Location"]))["profile_connected"]
+    colleague = office.try_login(email=GRACE)
+    assert f'<bdi dir="ltr">mail.{HOSTER}</bdi>' in colleague.text
 
 
 def test_addresses_that_we_do_not_connect_to_are_refused(office: Office) -> None:
