@@ -108,12 +108,18 @@ _CALENDAR_TASKS = (Kind.SYNC_CALENDAR, Kind.ROLL_WINDOW, Kind.SUBSCRIBE)
 def start_all(
     runtime: Runtime, session: Session, connection: Connection, now: datetime
 ) -> list[str]:
-    """Want every task of a connection that has just been connected; gives those for now."""
-    wanted = [tasks.want(session, Kind.LIST_CALENDARS, connection.id, now, now)]
+    """Want every task of a connection that has just been connected; gives those for now.
+
+    Its calendars were listed a moment ago, to prove the login: if there were any, there is time.
+    """
     query = select(Calendar.id).where(
         Calendar.connection_id == connection.id, Calendar.deleted_at.is_(None)
     )
-    for calendar_id in session.scalars(query).all():
+    calendar_ids = session.scalars(query).all()
+    listed_at = now + LIST_EVERY * jitter() if calendar_ids else now
+    listing = tasks.want(session, Kind.LIST_CALENDARS, connection.id, now, listed_at)
+    wanted = [] if calendar_ids else [listing]
+    for calendar_id in calendar_ids:
         wanted += _start(runtime, session, connection, calendar_id, now)
     return wanted
 

@@ -192,6 +192,17 @@ def test_a_large_removal_in_small_pages_is_held_back_as_a_whole(world: World, ad
     assert not any(title.startswith("Planned") for title in titles(world, ada))
 
 
+def test_connecting_lists_the_calendars_once_and_the_next_listing_has_time(world: World) -> None:
+    world.connected(GRACE)
+    world.work()
+    assert world.calls("/calendar/v3/users/me/calendarList") == 1
+
+    world.clock.advance(hours=2)
+    world.work()
+
+    assert world.calls("/calendar/v3/users/me/calendarList") == 2
+
+
 def test_an_empty_calendar_list_is_asked_for_twice(world: World, ada: Tokens) -> None:
     """One strange answer from a proxy must not make everybody look free."""
     before = titles(world, ada)

@@ -113,7 +113,12 @@ def gone(_runtime: object, _lease: Lease) -> None:
 
 
 def listings(world: World) -> list[Any]:
-    return world.rows("SELECT 1 FROM tasks WHERE kind = 'list_calendars' AND wanted_at IS NOT NULL")
+    """Find the listing that was asked for just now, if it was."""
+    return world.rows(
+        "SELECT 1 FROM tasks WHERE kind = 'list_calendars'"
+        " AND CAST(strftime('%s', wanted_at) AS INTEGER) = :now",
+        now=int(world.clock.now().timestamp()),
+    )
 
 
 @pytest.mark.parametrize(
