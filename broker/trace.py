@@ -6,7 +6,7 @@ The connection doctor tells from it what a person is to do.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from broker.laps import Lap
 
@@ -21,6 +21,7 @@ class Step:
     *outcome* is the status of the answer, or the name of what went wrong. *secure* is False
     for plain http. *laps* says how many of the *milliseconds* went into the connection.
     *offered* are the ways to log in that an answer of 401 named, *tried* is the one that was used.
+    *refused* marks a login that its server refused, and has counted.
     """
 
     operation: str
@@ -31,3 +32,12 @@ class Step:
     laps: Mapping[Lap, int] = field(default_factory=dict)
     offered: tuple[str, ...] = ()
     tried: str = ""
+    refused: bool = False
+
+
+def mark_refused(steps: list[Step] | None) -> None:
+    """Mark the login that was tried last as refused; without a trace nobody counts."""
+    for at in reversed(range(len(steps or ()))):
+        if steps is not None and steps[at].tried:
+            steps[at] = replace(steps[at], refused=True)
+            return

@@ -62,11 +62,12 @@ def guarding(
     client_address: str,
     application_id: str,
 ) -> Iterator[None]:
-    """Let one try of a typed login through, and count it when the server refuses it.
+    """Let one try of a typed login through, and count how often a server refused it.
 
-    *steps* is the trace of the try: it names the server that refused, which need not be the
-    one that was typed. Raises UserError `paused_after_refusals` for a paused login, and
-    TooManyRequests for an address or application; nothing may be sent then.
+    A try may offer a second name when the first was refused, so it may count twice, and count
+    though it ends well. *steps* is the trace of the try: it names the servers that refused,
+    which need not be the one that was typed. Raises UserError `paused_after_refusals` for a
+    paused login, and TooManyRequests for an address or application; nothing may be sent then.
     """
     rules = [
         *of_typed(runtime, slug, login),
@@ -81,11 +82,18 @@ def guarding(
         refused = True
         raise
     finally:
-        if refused:
-            there = [of_server(runtime, slug, login, steps[-1].host)] if steps else []
-            unseated = [rule for rule in there if rule not in rules]
+        hosts = [step.host for step in steps if step.refused]
+        if refused and not hosts:
+            hosts = [steps[-1].host if steps else ""]
+        if hosts:
+            there = {of_server(runtime, slug, login, host) for host in hosts if host}
             _note_refusal(
-                runtime, rules, unseated, password=login.password, application_id=application_id
+                runtime,
+                rules,
+                [rule for rule in there if rule not in rules],
+                times=len(hosts),
+                password=login.password,
+                application_id=application_id,
             )
         else:
             _give_back(rules, chances)
@@ -163,6 +171,7 @@ def _note_refusal(
     seated: Sequence[Rule],
     unseated: Sequence[Rule],
     *,
+    times: int = 1,
     password: str = "",
     application_id: str | None = None,
     connection_id: str | None = None,
@@ -171,7 +180,7 @@ def _note_refusal(
     now = runtime.clock.now()
     with transaction() as session:
         for rule in _in_order([*seated, *unseated]):
-            if rule in unseated:
+            for _ in range(times if rule in unseated else times - 1):
                 _add(session, rule, now, only_when_free=False)
             digest = password_digest(runtime, rule, password) if password else b""
             length = _pause_when_full(session, rule, now, digest)

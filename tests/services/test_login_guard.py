@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Barrier, Thread
@@ -58,9 +58,10 @@ def attempt(
     client: str = "203.0.113.7",
     application: str = "app_acme",
     seen_host: str = "",
+    steps: Sequence[Step] = (),
 ) -> str:
     """Try a login under the guard; gives the name of what stopped it, empty for success."""
-    steps = [Step("discover", seen_host, "401", 5)] if seen_host else []
+    steps = [Step("discover", seen_host, "401", 5)] if seen_host else steps
     with world.app.app_context():
         try:
             with login_guard.guarding(
@@ -472,3 +473,20 @@ def test_guessing_gets_four_tries_in_a_window_at_most(
 
     for at in server.refused_at:
         assert sum(at <= one < at + WINDOW for one in server.refused_at) <= PER_LOGIN + 1
+
+
+def test_a_name_that_was_refused_counts_though_the_next_was_let_in(
+    world: World, server: Server
+) -> None:
+    """Where one try offers two names, what was sent is what counts."""
+    steps = [Step("login", "dav.test", "401", 5, tried="NTLM", refused=True)]
+    said = [attempt(world, server.accept, steps=steps) for _ in range(4)]
+
+    assert said == ["", "", "", "paused_after_refusals"]
+
+
+def test_two_names_that_were_refused_count_twice(world: World, server: Server) -> None:
+    steps = [Step("login", "dav.test", "401", 5, tried="NTLM", refused=True)] * 2
+    said = [attempt(world, server.refuse, steps=steps) for _ in range(3)]
+
+    assert said == ["login_rejected", "login_rejected", "paused_after_refusals"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 
 from broker.clock import Clock
 from broker.errors import (
@@ -40,6 +41,7 @@ from broker.providers._ews.folders import CALENDAR, Folder, GetFolder, Place
 from broker.providers._ews.session import Session
 from broker.providers._ews.signing_in import NO_CHALLENGE, NO_SCHEME, NOT_KEPT
 from broker.providers.host_trust import HostTrust
+from broker.trace import mark_refused
 
 PATIENCE = timedelta(seconds=15)
 
@@ -63,7 +65,7 @@ class Joining:
         self._clock = clock
         self._login = login
         self._address = read_address(login.email or login.url)
-        self._names = Names(_names(login, self._address))
+        self._names = Names(_names(login, self._address), partial(mark_refused, http.trace))
         trust = HostTrust(frozenset({self._address.domain}), login.confirmed)
         self._search = Search(
             http, clock, records, self._address, self._names, login.password, trust

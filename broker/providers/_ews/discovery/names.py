@@ -7,15 +7,19 @@ refused it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from broker.errors import LoginRejected
 
 
 class Names:
-    """The names that are left, best first. *tried* are those that a server refused."""
+    """The names that are left, best first. *tried* are those that a server refused.
 
-    def __init__(self, names: Iterable[str]) -> None:
+    *on_refusal* is told of each refusal.
+    """
+
+    def __init__(self, names: Iterable[str], on_refusal: Callable[[], None] = lambda: None) -> None:
+        self._on_refusal = on_refusal
         self._left = list(dict.fromkeys(name for name in names if name))
         self.tried: list[str] = []
 
@@ -26,6 +30,7 @@ class Names:
 
     def refuse(self) -> None:
         """Note that a server refused the current name. Raises LoginRejected after the last."""
+        self._on_refusal()
         self.tried.append(self._left.pop(0))
         if not self._left:
             raise LoginRejected("exchange_login_rejected")
