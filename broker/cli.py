@@ -104,8 +104,13 @@ def doctor_command() -> None:
 @click.argument("code")
 @with_appcontext
 def diagnosis(code: str) -> None:
-    """Show what the connection doctor found, by the code on a person's page."""
-    found = connection_doctor.find(current_runtime(), code)
+    """Show what the connection doctor found, by the code on a person's page.
+
+    When all went well nobody was shown a code: the id of the profile or connection does as well.
+    """
+    is_id = code.startswith(("pro_", "con_"))
+    look = connection_doctor.find_of if is_id else connection_doctor.find
+    found = look(current_runtime(), code)
     if found is None:
         raise click.ClickException("no such code, or it is older than 30 days")
     click.echo(f"{found.code}  {found.at:%Y-%m-%d %H:%M:%SZ}  {found.provider}")

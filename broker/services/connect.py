@@ -40,12 +40,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """A login that has just been proved, with the calendars that proved it."""
+    """A login that has just been proved, with the calendars that proved it.
+
+    *diagnosis* is the code of what the connection doctor found; empty where it was not asked.
+    """
 
     slug: str
     credential: Credential
     account: RemoteAccount
     calendars: list[RemoteCalendar]
+    diagnosis: str = ""
 
 
 def authorization_url(
@@ -143,6 +147,7 @@ def _store(runtime: Runtime, attempt: Attempt, proved: Proved) -> tuple[str | No
             application_id=attempt.application.id,
             subject_id=connection.id,
             provider=proved.slug,
+            **({"diagnosis": proved.diagnosis} if proved.diagnosis else {}),
         )
         uri = None
         if attempt.request is not None:

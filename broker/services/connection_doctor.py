@@ -8,7 +8,7 @@ out to support. Host names are sealed; nothing of it is secret.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -19,7 +19,7 @@ from broker.errors import BrokerError
 from broker.ids import new_support_code
 from broker.logins import Login
 from broker.models import Diagnosis as Row
-from broker.models import reading, transaction
+from broker.models import Profile, audit, reading, transaction
 from broker.providers import REGISTRY
 from broker.providers.base import PasswordProvider
 from broker.services import connect, findings, learned_servers, login_guard, login_rules
@@ -97,6 +97,8 @@ def prove(
         application_id=application_id,
     )
     _store(runtime, diagnosis)
+    if proved is not None:
+        proved = replace(proved, diagnosis=diagnosis.code)
     return proved, diagnosis, error
 
 
@@ -117,6 +119,22 @@ def find(runtime: Runtime, code: str) -> Diagnosis | None:
         steps=sealed.steps,
         application_id=sealed.application_id,
     )
+
+
+def find_of(runtime: Runtime, subject_id: str) -> Diagnosis | None:
+    """Find how a profile, or a connection, was last connected, by its id; None when unknown."""
+    of_profile = select(Profile.connection_id).where(Profile.id == subject_id)
+    connection_id = reading().scalar(of_profile) or subject_id
+    entries = (
+        select(audit.AuditEntry.detail)
+        .where(
+            audit.AuditEntry.subject_id == connection_id,
+            audit.AuditEntry.act.in_(["connected", "relinked"]),
+        )
+        .order_by(audit.AuditEntry.at.desc(), audit.AuditEntry.id)
+    )
+    detail = reading().scalars(entries).first()
+    return find(runtime, detail["diagnosis"]) if detail and "diagnosis" in detail else None
 
 
 def _store(runtime: Runtime, diagnosis: Diagnosis) -> None:

@@ -197,6 +197,21 @@ def test_a_success_leaves_a_trace_too(apple: AppleWorld) -> None:
     ]
 
 
+def test_a_success_is_found_by_what_support_is_told(apple: AppleWorld) -> None:
+    """Nobody is shown a code then: the application knows the profile, we the connection."""
+    apple.try_apple(app_code=WRONG)
+    profile = apple.profile(apple.connected_to_apple())
+    (connection_id,) = apple.rows("SELECT id FROM connections")[0]
+    (code,) = apple.rows("SELECT code FROM diagnoses WHERE reason IS NULL")[0]
+
+    for known in (profile["profile_id"], connection_id):
+        shown = apple.app.test_cli_runner().invoke(args=["diagnosis", known])
+        assert shown.output.startswith(code)
+        assert "connected" in shown.output and "calendars  ok" in shown.output
+    unknown = apple.app.test_cli_runner().invoke(args=["diagnosis", "pro_unknown"])
+    assert unknown.exit_code == 1
+
+
 def test_the_same_login_again_is_the_same_account(apple: AppleWorld) -> None:
     """B7: by the account's number, which outlives its addresses."""
     first = apple.connected_to_apple()
