@@ -248,10 +248,11 @@ def _record(
     }
     following = polling.next_poll(runtime, quiet, is_pushed=subject.is_pushed)
     with transaction() as session:
+        database = session.connection()
         # Writing it locks it, as `connections.lock` does, and like that comes first.
-        session.execute(_CONNECTION_SYNCED, {"connection": subject.connection.id, "at": at})
-        tasks.conclude(session, lease, following)
-        session.execute(_CALENDAR_SYNCED, synced)
+        database.execute(_CONNECTION_SYNCED, {"connection": subject.connection.id, "at": at})
+        tasks.conclude(database, lease, following)
+        database.execute(_CALENDAR_SYNCED, synced)
         if copy.is_behind:
             tasks.want(session, Kind.ROLL_WINDOW, calendar_id, at, at + copies.GO_ON)
         if not subject.initially_synced:

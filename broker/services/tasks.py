@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import String, and_, bindparam, case, delete, or_, select, update
+from sqlalchemy.engine import Connection as DbConnection
 from sqlalchemy.orm import Session
 
 from broker.errors import LeaseLost, RateLimited
@@ -223,7 +224,11 @@ def reason(session: Session, lease: Lease) -> str | None:
 
 
 def finish(
-    session: Session, lease: Lease, next_due_at: datetime | None, *, reason: str | None = None
+    session: Session | DbConnection,
+    lease: Lease,
+    next_due_at: datetime | None,
+    *,
+    reason: str | None = None,
 ) -> bool:
     """End a task well, in the step's own transaction; False when it is no longer ours.
 
@@ -238,13 +243,13 @@ def finish(
     return bool(changed(session, _COME_BACK, _ours(lease, next=next_due_at, reason=reason)))
 
 
-def conclude(session: Session, lease: Lease, next_due_at: datetime) -> None:
+def conclude(database: DbConnection, lease: Lease, next_due_at: datetime) -> None:
     """Begin the step that is a task's last: `hold` and `finish` as one.
 
     Raises LeaseLost when somebody else has claimed or dropped it.
     """
     lease.get_on()
-    if not finish(session, lease, next_due_at):
+    if not finish(database, lease, next_due_at):
         raise LeaseLost(lease.kind.value)
 
 

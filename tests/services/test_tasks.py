@@ -275,7 +275,7 @@ def test_the_last_step_may_hold_and_finish_as_one(desk: Desk) -> None:
     lease = desk.claim(desk.want())
 
     with transaction() as session:
-        tasks.conclude(session, lease, desk.now + timedelta(hours=1))
+        tasks.conclude(session.connection(), lease, desk.now + timedelta(hours=1))
 
     assert desk.row().attempts == 0
     assert desk.row().lease_until is None
@@ -299,7 +299,7 @@ def test_whoever_lost_the_lease_concludes_nothing(desk: Desk, how: str) -> None:
 
     with pytest.raises(LeaseLost), transaction() as session:
         other_id = tasks.want(session, Kind.RETIRE, "con_other", desk.now, desk.now)
-        tasks.conclude(session, lost, desk.now + timedelta(hours=1))
+        tasks.conclude(session.connection(), lost, desk.now + timedelta(hours=1))
 
     assert desk.row() == before
     assert tasks.claim(desk.runtime, other_id) is None
