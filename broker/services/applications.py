@@ -76,6 +76,11 @@ def find(application_id: str) -> Application | None:
     return reading().get(Application, application_id)
 
 
+def find_by_client_id(client_id: str) -> Application | None:
+    """Give an application by the id that it shows to others."""
+    return reading().scalar(select(Application).filter_by(client_id=client_id))
+
+
 def redirect_uris(application: Application) -> list[str]:
     """List the redirect URIs that an application may use, in words where it is not a list."""
     if application.any_loopback_redirect:

@@ -182,7 +182,7 @@ def stopped(attempt: Attempt, provider: Provider, code: str) -> ResponseReturnVa
         status=502 if code in _NOT_ANSWERING else 400,
         retry_url=url_for("connect.show", handle=attempt.handle, slug=provider.slug),
         other_url=url_for("connect.choose", handle=attempt.handle),
-        back_url=attempt.application.url or None,
+        cancel_url=url_for("connect.cancel", handle=attempt.handle),
         facts=_facts(attempt, provider),
         legal=legal(),
     )

@@ -18,8 +18,8 @@ from broker.services.attempts import Attempt
 from broker.services.runtime import Runtime, current_runtime
 from broker.web import attempt_pages, pages
 from broker.web.forms import CancelForm, ConnectForm
-from broker.web.layout import as_app, legal
-from broker.web.translations import current_locale
+from broker.web.layout import as_app, legal, page
+from broker.web.translations import _, current_locale
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ _COOKIE_CHECK = "&cookie_check=1"
 def blueprint() -> Blueprint:
     """Make the blueprint of everything a person sees while connecting."""
     views = Blueprint("connect", __name__)
+    views.get("/")(home)
     views.get("/oauth/authorize")(authorize)
     views.get("/relink/<profile_id>")(relink)
     views.get("/connect/<handle>")(choose)
@@ -44,14 +45,20 @@ def blueprint() -> Blueprint:
     return views
 
 
+def home() -> ResponseReturnValue:
+    """Tell whoever comes without an application where they are."""
+    return page(
+        "home.html", title=_("Connections begin in an application"), app=None, legal=legal()
+    )
+
+
 def authorize() -> ResponseReturnValue:
     """Begin a connect attempt for an application (RFC 6749 section 4.1.1)."""
     runtime = current_runtime()
     try:
         asked = runtime.oauth.parse_authorization(request.args)
     except BadClient as error:
-        code = "unknown_client" if error.code == "unknown_client" else "redirect_uri_mismatch"
-        return pages.problem(code, legal=legal())
+        return _bad_link(error)
     except AuthorizationError as error:
         return redirect(error.uri, 303)
     if "browser" not in session:
@@ -197,6 +204,16 @@ def client() -> str:
     return client_place(request.remote_addr or "")
 
 
+def _bad_link(error: BadClient) -> ResponseReturnValue:
+    """Say that an application's link is wrong, and lead back once it is certain whose it is."""
+    code = "unknown_client" if error.code == "unknown_client" else "redirect_uri_mismatch"
+    is_known = error.code in ("redirect_uri_missing", "redirect_uri_mismatch")
+    client_id = request.args.get("client_id", "")
+    application = applications.find_by_client_id(client_id) if is_known else None
+    app = as_app(application) if application else None
+    return pages.problem(code, app=app, back_url=app.url if app else None, legal=legal())
+
+
 def _check_cookies(application_id: str | None) -> ResponseReturnValue:
     """Give a new browser its cookie, and let it show at the same address that it keeps it.
 
@@ -213,7 +230,7 @@ def _check_cookies(application_id: str | None) -> ResponseReturnValue:
         "cookies_blocked",
         app=app,
         retry_url=f"{request.path}?{asked}",
-        back_url=app.url or None if app else None,
+        back_url=app.url if app else None,
         legal=legal(),
     )
 

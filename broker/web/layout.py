@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -13,7 +14,8 @@ from flask.typing import ResponseReturnValue
 from broker.models import Application
 from broker.services.runtime import current_runtime
 from broker.web.colours import Accent, accent
-from broker.web.translations import LOCALES, current_locale, direction
+from broker.web.phrases import Press, Words
+from broker.web.translations import LOCALES, _, current_locale, direction, with_locale
 
 PRODUCT = "Calbroker"
 _LONGEST_NAME = 60
@@ -122,6 +124,24 @@ def safe(url: str) -> str:
         return url if urlsplit(url.strip()).scheme in _SAFE_SCHEMES else ""
     except ValueError:
         return ""
+
+
+def buttons(
+    words: Words, ways: Mapping[Press, str | None], app: App | None
+) -> list[tuple[str, str]]:
+    """Give the ways on that exist, as label and address, the best first."""
+    labels = {
+        Press.RETRY: _("Try again"),
+        Press.OTHER: _("Choose another calendar"),
+        words.press: _(words.action),
+    }
+    back = _("Back to %(app)s") % {"app": plain(app.name)} if app else _("Go back")
+    labels[Press.BACK] = back
+    return [
+        (labels[way], with_locale(url))
+        for way in sorted(Press, key=lambda way: way is not words.press)
+        if (url := safe(ways[way] or ""))
+    ]
 
 
 def _shown(legal: Legal) -> Legal:

@@ -17,7 +17,7 @@ from broker.services.connection_doctor import Diagnosis
 from broker.web import doctor
 from broker.web.forms import VISIBLE_FIELDS, CancelForm, ConfirmableForm, PasswordForm
 from broker.web.it_page import ItLink
-from broker.web.layout import App, Legal, page, plain, safe
+from broker.web.layout import App, Legal, buttons, page
 from broker.web.phrases import FACT_LABELS, Press, Words, phrases_for
 from broker.web.translations import _, with_locale
 from broker.web.words import known_code, words_for
@@ -181,10 +181,14 @@ def problem(
     retry_url: str | None = None,
     other_url: str | None = None,
     back_url: str | None = None,
+    cancel_url: str | None = None,
     facts: Mapping[str, str] | None = None,
     legal: Legal | None = None,
 ) -> ResponseReturnValue:
-    """Show what happened, whose move it is and what to press; *facts* are for IT."""
+    """Show what happened, whose move it is and what to press; *facts* are for IT.
+
+    *back_url* leads back to the application, and *cancel_url* with word that nothing came of it.
+    """
     words = words_for(code)
     ways = {Press.RETRY: retry_url, Press.OTHER: other_url, Press.BACK: back_url}
     return page(
@@ -194,7 +198,9 @@ def problem(
         app=app,
         legal=legal,
         words=words,
-        buttons=_buttons(words, ways, app),
+        buttons=buttons(words, ways, app),
+        cancel_url=with_locale(cancel_url) if cancel_url else "",
+        cancel_form=CancelForm() if cancel_url else None,
         facts=_facts(facts, code=code),
     )
 
@@ -266,24 +272,6 @@ def _trouble(words: Words | None, errors: Mapping[str, str]) -> str:
     if len(errors) > 1:
         return _("Please check what is marked")
     return _(next(iter(errors.values()), ""))
-
-
-def _buttons(
-    words: Words, ways: Mapping[Press, str | None], app: App | None
-) -> list[tuple[str, str]]:
-    """Give the ways on that exist, as label and address, the best first."""
-    labels = {
-        Press.RETRY: _("Try again"),
-        Press.OTHER: _("Choose another calendar"),
-        words.press: _(words.action),
-    }
-    back = _("Back to %(app)s") % {"app": plain(app.name)} if app else _("Go back")
-    labels[Press.BACK] = back
-    return [
-        (labels[way], with_locale(url))
-        for way in sorted(Press, key=lambda way: way is not words.press)
-        if (url := safe(ways[way] or ""))
-    ]
 
 
 def _facts(

@@ -45,7 +45,8 @@ class Phrases:
     """What is said about one provider; `%(provider)s` stands for its name.
 
     *label* and *note* are its row in the chooser. *lead* is the sentence under the heading of
-    its form, where one is needed.
+    its form, where one is needed. *caution* sets right what the provider's own page says beyond
+    what is asked for, and *it* tells an administrator there how to let people in.
     """
 
     label: str
@@ -56,7 +57,14 @@ class Phrases:
     button: str
     busy: str
     lead: str = ""
+    caution: str = ""
+    it: str = ""
 
+
+GOOGLE_ADMIN = N_(
+    "In the Google Admin console, under Security, Access and data control, API controls, open the"
+    " app access control. Add the app with this client ID and set it to Trusted."
+)
 
 _BY_SLUG = {
     "google": Phrases(
@@ -69,6 +77,8 @@ _BY_SLUG = {
         ),
         button=N_("Continue to Google"),
         busy=N_("Opening Google…"),
+        caution=N_("Its page speaks of editing too. Only what is listed above will be done."),
+        it=GOOGLE_ADMIN,
     ),
     "apple": Phrases(
         label=N_("iCloud"),

@@ -7,7 +7,7 @@ what to press; never blame. The codes about typed logins are in `words_apple`,
 
 from __future__ import annotations
 
-from broker.web.phrases import Press, Words
+from broker.web.phrases import GOOGLE_ADMIN, Press, Words
 from broker.web.translations import N_
 from broker.web.words_apple import APPLE
 from broker.web.words_caldav import CALDAV
@@ -104,6 +104,7 @@ _GOOGLE = {
         N_("Try again"),
         Press.RETRY,
         for_it=True,
+        it=GOOGLE_ADMIN,
     ),
     "org_internal": Words(
         N_("This account belongs to another organisation"),
@@ -119,6 +120,7 @@ _GOOGLE = {
         N_("Try again"),
         Press.RETRY,
         for_it=True,
+        it=GOOGLE_ADMIN,
     ),
     "disallowed_useragent": Words(
         N_("Open this page in your browser"),

@@ -17,7 +17,7 @@ from werkzeug.datastructures import MultiDict
 from broker.oauth_server.scopes import sentences
 from broker.services.connection_doctor import Diagnosis, Finding, StepName, StepState
 from broker.trace import Step
-from broker.web import it_page, pages, translations
+from broker.web import it_page, layout, pages, translations
 from broker.web.forms import (
     FORMS,
     AppleForm,
@@ -237,7 +237,7 @@ def trouble(code: str, app: App | None = ACME) -> ResponseReturnValue:
         app=app,
         retry_url="/scene/link",
         other_url="/scene/chooser",
-        back_url=ACME.url,
+        cancel_url="/cancel" if app else None,
         facts={**FACTS, **CLIENT} if code == "admin_policy_enforced" else FACTS,
         legal=LEGAL,
     )
@@ -280,6 +280,7 @@ SCENES: dict[str, Callable[[], ResponseReturnValue]] = {
     "for-it-login": lambda: for_it("exchange_login_rejected", StepName.LOGIN),
     "for-it-certificate": lambda: for_it("certificate_untrusted", StepName.TLS, None),
     "problem-it": lambda: pages.problem("it_link_over", legal=LEGAL),
+    "home": lambda: layout.page("home.html", title="Connect", app=None, legal=LEGAL),
     "problem": lambda: trouble("attempt_over"),
     "problem-admin": lambda: trouble("admin_policy_enforced"),
     "problem-unknown": lambda: trouble("unknown_client", None),
