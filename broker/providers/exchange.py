@@ -34,7 +34,8 @@ from broker.providers._ews.stream import Stream
 from broker.providers.base import CalendarClient, Hear, Verified
 from broker.wire import within
 
-ATTEMPT = timedelta(seconds=40)
+# Somebody waits before a page that does not move: half a minute is what it tells them.
+ATTEMPT = timedelta(seconds=28)
 
 _NOBODYS_TIME = "ipf.appointment.birthday"
 

@@ -50,8 +50,11 @@ from broker.providers._ews.faults import PROVIDER
 from broker.providers._ews.signing_in import NoScheme, SignIn
 from broker.providers.host_trust import HostTrust, place_of
 
-BUDGET = timedelta(seconds=25)
+BUDGET = timedelta(seconds=20)
 PATIENCE = timedelta(seconds=8)
+# Without a login there is nothing to work out. A web site that hangs must not use up the time of
+# the host that comes after it.
+PROBE_PATIENCE = timedelta(seconds=6)
 MAX_HOPS = 10
 CAP_BYTES = 1024 * 1024
 
@@ -249,7 +252,7 @@ class Search:
             url,
             headers=_XML if body is not None else {},
             body=body,
-            deadline=min(PATIENCE, timedelta(seconds=left)),
+            deadline=min(PROBE_PATIENCE if body is None else PATIENCE, timedelta(seconds=left)),
             cap_bytes=CAP_BYTES,
             guarded=True,
             plain=plain,
