@@ -69,6 +69,7 @@ def create_app(
     app.url_map.merge_slashes = False
     models.install(app, runtime.clock)
     _register(app, runtime)
+    # Flask's own way of putting something around an app is to assign over a method.
     if settings.secure:
         app.wsgi_app = frame.always_https(app.wsgi_app)  # type: ignore[method-assign, assignment]
     if settings.trusted_proxies:

@@ -9,8 +9,9 @@ import sys
 from typing import NoReturn
 
 import click
-from flask import Flask, current_app
+from flask import Flask
 from flask.cli import AppGroup, with_appcontext
+from flask.globals import app_ctx
 
 from broker import cli_applications, cli_authorities, cli_servers, worker
 from broker.cli_applications import Told, command
@@ -150,7 +151,7 @@ def clock() -> None:
     applications.ensure_local(runtime)
     housekeeping.ensure(runtime)
     subscriptions.ensure(runtime)
-    worker.tick_until_stopped(_app(), runtime)
+    worker.tick_until_stopped(app_ctx.app, runtime)
 
 
 @command("worker", epilog="Example: flask worker --processes 2")
@@ -161,7 +162,7 @@ def worker_command(burst: bool, processes: int) -> None:
     """Run tasks, until stopped."""
     runtime = _runtime_with_its_keys()
     if processes == 1:
-        worker.work(_app(), runtime, burst=burst)
+        worker.work(app_ctx.app, runtime, burst=burst)
         return
     one = [sys.executable, "-m", "flask", "--app", "wsgi", "worker"]
     names = (f"worker-{number}" for number in range(1, processes + 1))
@@ -199,8 +200,3 @@ def keys_status() -> None:
     for name, count in keys.status(runtime).items():
         mark = "  (current)" if name == runtime.vault.current else ""
         click.echo(f"{name}  {count}{mark}")
-
-
-def _app() -> Flask:
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    return app

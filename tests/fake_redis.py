@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+from redis import Redis
 from redis.exceptions import ConnectionError as RedisGone
 
 
@@ -28,6 +31,11 @@ class FakeRedis:
     def pipeline(self, transaction: bool = True) -> FakePipeline:
         """Collect commands."""
         return FakePipeline(self)
+
+
+def fake_redis() -> Redis:
+    """Give one as what it stands for, where nobody looks into it."""
+    return cast(Redis, FakeRedis())
 
 
 class FakePipeline:

@@ -60,7 +60,7 @@ class Collector:
                 self.secrets |= {form[name][0] for name in names if name in form}
             return inner(environ, start_response)
 
-        self.world.google.app = app  # type: ignore[assignment]
+        self.world.google.app = app
 
     def _event(self) -> None:
         self.world.state.person(ADA).create_event(
@@ -143,7 +143,7 @@ class Collector:
         def broken(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             raise RuntimeError(f"{TITLE} {environ.get('HTTP_AUTHORIZATION', '')}")
 
-        self.world.google.app = broken  # type: ignore[assignment]
+        self.world.google.app = broken
         self.world.clock.advance(hours=2)
         for _ in range(8):
             try:

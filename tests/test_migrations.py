@@ -14,14 +14,14 @@ from app import create_app
 from broker.migrating import check, upgrade
 from broker.models import Base, db
 from broker.queues import ListQueue
-from tests.fake_redis import FakeRedis
+from tests.fake_redis import fake_redis
 from tests.world import make_settings
 
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Flask]:
     """A broker with an empty database."""
-    made = create_app(make_settings(tmp_path), redis=FakeRedis(), queue=ListQueue())  # type: ignore[arg-type]
+    made = create_app(make_settings(tmp_path), redis=fake_redis(), queue=ListQueue())
     with made.app_context():
         yield made
         db.session.remove()

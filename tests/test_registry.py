@@ -10,6 +10,7 @@ from broker.clock import FixedClock
 from broker.http import Http
 from broker.providers import REGISTRY, configured
 from broker.providers.base import OAuthProvider, PasswordProvider, Provider, PushProvider
+from broker.trace import Step
 from broker.web.phrases import phrases_for
 from tests.world import NOW, make_settings
 
@@ -54,9 +55,9 @@ def test_what_is_not_configured_is_not_offered(tmp_path: Path) -> None:
 
 
 def test_making_providers_asks_nobody(tmp_path: Path) -> None:
-    steps: list[object] = []
+    steps: list[Step] = []
     clock = FixedClock(NOW)
 
-    configured(Http(clock).traced(steps), clock, make_settings(tmp_path))  # type: ignore[arg-type]
+    configured(Http(clock).traced(steps), clock, make_settings(tmp_path))
 
     assert steps == []

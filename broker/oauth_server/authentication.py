@@ -48,7 +48,7 @@ class NoThrottle:
         """Forget it."""
 
 
-class InvalidClient(InvalidClientError):  # type: ignore[misc]
+class InvalidClient(InvalidClientError):
     """Authentication failed; always 401, which must name a scheme (RFC 9110 section 15.5.2)."""
 
     status_code = 401

@@ -76,11 +76,11 @@ class AuthorizationRequest:
     avoid_linking: bool = False
 
 
-class UnsupportedParameter(OAuth2Error):  # type: ignore[misc]
+class UnsupportedParameter(OAuth2Error):
     """A way to pass the request that we do not support (RFC 9101 section 7)."""
 
 
-class UnsupportedResponseType(OAuth2Error):  # type: ignore[misc]
+class UnsupportedResponseType(OAuth2Error):
     """Authlib's own class echoes what was sent, and fails on characters outside ASCII."""
 
     error = "unsupported_response_type"

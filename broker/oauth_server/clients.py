@@ -50,7 +50,7 @@ _WITH_REDIRECT_URIS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Client(ClientMixin):  # type: ignore[misc]  # Authlib is untyped
+class Client(ClientMixin):
     """One application in the form that Authlib asks.
 
     *secret_digests* holds those of all live secrets, or nothing where they are not needed;

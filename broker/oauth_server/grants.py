@@ -25,7 +25,7 @@ _UNKNOWN_OR_USED = "code: errors.unknown_or_used"
 Answer = tuple[int, dict[str, object], list[tuple[str, str]]]
 
 
-class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
+class CodeGrant(AuthorizationCodeGrant):
     """Trades a code for tokens, once.
 
     Authlib checks client, redirect URI and verifier; spending is ours, because query, issue
@@ -78,7 +78,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
             return access, tokens.issue_refresh(session, grant_id)
 
 
-class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]
+class RefreshGrant(RefreshTokenGrant):
     """Trades a refresh token for an access token.
 
     A confidential client keeps its refresh token: SDKs refresh from several workers at once.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from broker.oauth_server.server import AuthlibServer
 
 
-class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
+class Introspection(IntrospectionEndpoint):
     """Describes a live token; anything else is just inactive.
 
     Public clients are refused: section 2.1 wants the caller to be authenticated.

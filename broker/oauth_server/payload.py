@@ -40,7 +40,7 @@ class _Repeated(ValueError):
     """A JSON object names a field twice."""
 
 
-class Payload(OAuth2Payload):  # type: ignore[misc]
+class Payload(OAuth2Payload):
     """The parameters of one request: *data* one value each, *datalist* all that were sent."""
 
     def __init__(self, data: dict[str, str], datalist: dict[str, list[str]] | None = None) -> None:
@@ -56,7 +56,7 @@ class Payload(OAuth2Payload):  # type: ignore[misc]
         return self._datalist
 
 
-class BodyRequest(OAuth2Request):  # type: ignore[misc]
+class BodyRequest(OAuth2Request):
     """A POST whose fields are in the body, as a form or as JSON.
 
     Raises InvalidRequestError when the body cannot be read as fields.
@@ -75,7 +75,7 @@ class BodyRequest(OAuth2Request):  # type: ignore[misc]
         return self._fields
 
 
-class QueryRequest(OAuth2Request):  # type: ignore[misc]
+class QueryRequest(OAuth2Request):
     """An authorization request, whose parameters are in the query."""
 
     def __init__(self, args: MultiDict[str, str]) -> None:

@@ -19,7 +19,7 @@ def _matches(verifier: str, challenge: str) -> bool:
     return same(s256_challenge(verifier).encode(), challenge.encode())
 
 
-class S256Challenge(CodeChallenge):  # type: ignore[misc]
+class S256Challenge(CodeChallenge):
     """Authlib's extension, made strict.
 
     Left alone it lets clients use `plain`, by name or by leaving the method out, lets public

@@ -63,7 +63,7 @@ def revoke(session: Session, now: datetime, grant_ids: Collection[str]) -> list[
     return [Bearer(*row) for row in rows]
 
 
-class Revocation(RevocationEndpoint):  # type: ignore[misc]
+class Revocation(RevocationEndpoint):
     """Ends what the application may do with the account of `token`, or with the account `sub`.
 
     What is unknown, ended or another application's gets the same 200 as success: the answer

@@ -37,14 +37,14 @@ _JSON = "application/json; charset=utf-8"
 _NO_STORE = [("Cache-Control", "no-store"), ("Pragma", "no-cache")]
 
 
-class UnsupportedGrantType(OAuth2Error):  # type: ignore[misc]
+class UnsupportedGrantType(OAuth2Error):
     """Authlib's own class echoes what was sent."""
 
     error = "unsupported_grant_type"
     description = "The grant types are 'authorization_code' and 'refresh_token'."
 
 
-class AuthlibServer(AuthorizationServer):  # type: ignore[misc]
+class AuthlibServer(AuthorizationServer):
     """What our grants and endpoints ask of their server; no other module needs it."""
 
     def __init__(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 
-from flask import Flask, current_app
+from flask.globals import app_ctx
 from sqlalchemy import select, update
 
 from broker.errors import (
@@ -98,7 +98,7 @@ def settle(runtime: Runtime, lease: Lease, act: Callable[[], None]) -> None:
 
 def _renewal(runtime: Runtime, lease: Lease) -> Callable[[], bool]:
     """Give what holds on to a task, for a thread that is in no context of ours."""
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = app_ctx.app
 
     def renew() -> bool:
         with app.app_context():

@@ -40,11 +40,11 @@ _AS_TYPED_AT_APPLE = {"autocapitalize": "none", "autocorrect": "off", "spellchec
 _WORK_EMAIL = re.compile(r"[^@\s/:]+@[^@\s/:.]+(?:\.[^@\s/:.]+)+")
 
 
-class CancelForm(FlaskForm):  # type: ignore[misc]
+class CancelForm(FlaskForm):
     """The button that says no."""
 
 
-class ConnectForm(FlaskForm):  # type: ignore[misc]
+class ConnectForm(FlaskForm):
     """The button that says yes, with the agreement when the operator has terms to agree to."""
 
     agree = BooleanField(

@@ -26,7 +26,7 @@ def install(app: Flask) -> None:
     the template. `isolated` is for names within a sentence, `upright` for dates and addresses.
     """
     app.jinja_env.add_extension("jinja2.ext.i18n")
-    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
         gettext, ngettext, newstyle=True
     )
     app.jinja_env.filters["translated"] = gettext

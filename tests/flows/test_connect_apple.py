@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from broker.settings import AppleSettings
 from tests.apple_world import APP_PASSWORD, APPLE_ADA, APPLE_GRACE, ENTRY, WRONG, AppleWorld
-from tests.world import NOW, REDIRECT, query_of
+from tests.world import NOW, REDIRECT, Tokens, query_of
 
 HOUR = timedelta(hours=1)
 
@@ -25,9 +25,9 @@ def apple(tmp_path: Path) -> Iterator[AppleWorld]:
     made.close()
 
 
-def titles(apple: AppleWorld, tokens: object) -> set[str]:
+def titles(apple: AppleWorld, tokens: Tokens) -> set[str]:
     """Read the titles of every event of an account."""
-    return {found["summary"] for found in apple.events(apple.renew(tokens))}  # type: ignore[arg-type]
+    return {found["summary"] for found in apple.events(apple.renew(tokens))}
 
 
 def test_a_person_connects_with_an_app_specific_password(apple: AppleWorld) -> None:

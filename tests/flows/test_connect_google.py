@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.faults import Faulty, status
 from tests.world import ADA, BROKER, GOOGLE, GRACE, REDIRECT, World, csrf, form_action, query_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 BLOCKED = "admin_policy_enforced"
 
@@ -225,7 +230,7 @@ def test_a_grant_that_comes_after_saying_no_is_given_back(world: World) -> None:
     assert cookie is not None
     other_tab.set_cookie("calbroker", cookie.value, domain="127.0.0.1")
 
-    def google(environ: dict[str, object], start_response: object) -> object:
+    def google(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/calendar/v3/users/me/calendarList":
             cancel = form_action(page).replace("/google", "/cancel")
             said_no = other_tab.post(cancel, data={"csrf_token": csrf(page)})
@@ -371,14 +376,14 @@ def granted_to_us(world: World, person: str) -> bool:
     return any(grant.email == person for grant in world.state.world.grants.values())
 
 
-def _only(world: World, path: str, status: int, body: bytes) -> object:
+def _only(world: World, path: str, status: int, body: bytes) -> WSGIApplication:
     """Let Google answer this path so, and every other as ever."""
 
-    def app(environ: dict[str, object], start_response: object) -> object:
+    def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"] != path:
             return world.google_app(environ, start_response)
         headers = [("Content-Type", "application/json")]
-        start_response(f"{status} Said", headers)  # type: ignore[operator]
+        start_response(f"{status} Said", headers)
         return [body]
 
     return app

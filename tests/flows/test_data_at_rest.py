@@ -61,7 +61,7 @@ def test_no_string_of_a_stolen_database_is_a_token(dav: DavWorld, tmp_path: Path
 def test_queue_and_counters_carry_ids_and_digests_only(dav: DavWorld) -> None:
     """D5."""
     announced: list[str] = []
-    dav.queue.announce = announced.extend  # type: ignore[method-assign]
+    dav.queue.announce = announced.extend  # type: ignore[method-assign]  # of this queue only
 
     secrets = Collector(dav).run()
 

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
-from tests.fake_redis import FakeRedis
+from tests.fake_redis import fake_redis
 from tests.world import BROKER, make_settings
 
 OWN = {"client_id": "cli_acme", "client_secret": "CRN_secret"}
@@ -20,7 +20,7 @@ OWN = {"client_id": "cli_acme", "client_secret": "CRN_secret"}
 def browser(tmp_path: Path) -> FlaskClient:
     """Somebody at a broker whose database is not there."""
     url = f"sqlite:///{tmp_path / 'nowhere' / 'broker.db'}"
-    app = create_app(make_settings(tmp_path, database_url=url), redis=FakeRedis())  # type: ignore[arg-type]
+    app = create_app(make_settings(tmp_path, database_url=url), redis=fake_redis())
     return app.test_client()
 
 

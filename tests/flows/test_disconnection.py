@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +13,9 @@ from broker.models import Connection, Profile, transaction
 from broker.services import connections, housekeeping, tasks, work
 from broker.services.tasks import Kind
 from tests.world import ADA, GRACE, Tokens, World, csrf
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 FULL_DAY = {"start": {"date": "2026-03-10"}, "end": {"date": "2026-03-11"}}
 
@@ -214,10 +217,10 @@ def test_a_lost_connection_loses_nothing(world: World) -> None:
     world.work()
     before = summaries(world, tokens)
 
-    def away(environ: object, start_response: object) -> object:
+    def away(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         raise ConnectionResetError("gone")
 
-    world.google.app = away  # type: ignore[assignment]
+    world.google.app = away
     for _ in range(5):
         world.clock.advance(hours=2)
         world.work()
@@ -370,12 +373,12 @@ def test_an_api_that_refuses_every_token_ends_no_connection(world: World) -> Non
     assert "Afterwards" in summaries(world, tokens)
 
 
-def _refusing(google: Any, status: int, reason: str) -> Any:
+def _refusing(google: WSGIApplication, status: int, reason: str) -> WSGIApplication:
     """Let the API refuse what the token endpoint gives."""
 
     def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if not environ["PATH_INFO"].startswith("/calendar/v3"):
-            return google(environ, start_response)  # type: ignore[no-any-return]
+            return google(environ, start_response)
         start_response(f"{status} No", [("Content-Type", "application/json")])
         return [json.dumps({"error": {"code": status, "errors": [{"reason": reason}]}}).encode()]
 
@@ -513,8 +516,8 @@ def test_a_revocation_that_fails_is_tried_again_and_given_up_in_the_end(world: W
     assert world.count("revocations") == 0
 
 
-def _unavailable(environ: object, start_response: object) -> list[bytes]:
-    start_response("503 Away", [("Content-Type", "text/plain")])  # type: ignore[operator]
+def _unavailable(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    start_response("503 Away", [("Content-Type", "text/plain")])
     return [b""]
 
 
@@ -637,13 +640,13 @@ def test_a_refusal_of_the_old_login_does_not_end_the_one_that_replaced_it(world:
     world.state.world.access_tokens.clear()
     real = world.google.app
 
-    def slow_refusal(environ: dict[str, object], start_response: Any) -> Iterable[bytes]:
+    def slow_refusal(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         world.google.app = real
         world.connected(ADA)
         start_response("400 Bad Request", [("Content-Type", "application/json")])
         return [b'{"error": "invalid_grant"}']
 
-    world.google.app = slow_refusal  # type: ignore[assignment]
+    world.google.app = slow_refusal
     world.clock.advance(hours=2)
 
     world.work()
@@ -682,7 +685,7 @@ def test_a_token_that_lives_for_seconds_is_not_refreshed_without_end(world: Worl
         asked[0] += 1
         return [json.dumps(json.loads(body) | {"expires_in": 9}).encode()]
 
-    world.google.app = hasty  # type: ignore[assignment]
+    world.google.app = hasty
     world.clock.advance(hours=1)
 
     tasks_run = world.work()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -28,10 +29,10 @@ NOT_TRUSTED = "certificate not trusted"
 class Process:
     """Another process of the same broker: its own client, the database in common."""
 
-    def __init__(self, world: World, places: dict[str, tuple[str, int]], **options: str) -> None:
+    def __init__(self, world: World, places: dict[str, tuple[str, int]], **options: Any) -> None:
         self.clock = FixedClock(NOW)
         policy = AddressPolicy(("127.0.0.1",), detours=places)
-        self.http = Http(self.clock, policy=policy, **options)  # type: ignore[arg-type]
+        self.http = Http(self.clock, policy=policy, **options)
         self.http.trust.authorities = HostAuthorities(
             world.runtime.vault, self.clock, world.app.app_context
         )

@@ -58,7 +58,7 @@ def let_costly_rules_be_long(world: World) -> None:
         body = b"".join(google(environ, unsized))
         return [body.replace(f'"{COSTLY}"'.encode(), f'"{COSTLY}", "{LONG}"'.encode())]
 
-    world.google.app = app  # type: ignore[assignment]
+    world.google.app = app
 
 
 def dates(world: World) -> list[Any]:

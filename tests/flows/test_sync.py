@@ -134,7 +134,7 @@ def small_pages(world: World, size: int) -> None:
             environ = {**environ, "QUERY_STRING": query}
         return inner(environ, start_response)
 
-    world.google.app = app  # type: ignore[assignment]
+    world.google.app = app
 
 
 def broken_after(world: World, pages: int) -> Any:
@@ -214,7 +214,7 @@ def test_an_empty_calendar_list_is_asked_for_twice(world: World, ada: Tokens) ->
             return [listed.pop()]
         return google(environ, start_response)
 
-    world.google.app = strange  # type: ignore[assignment]
+    world.google.app = strange
     later(world, hours=2)
     assert titles(world, ada) == before
 
@@ -237,7 +237,7 @@ def test_a_full_read_that_lists_nothing_at_all_is_not_believed(world: World, ada
         return [b'{"kind": "calendar#events", "nextSyncToken": "x"}']
 
     world.state.expire_sync_tokens(ADA)
-    world.google.app = listless  # type: ignore[assignment]
+    world.google.app = listless
     later(world)
 
     assert titles(world, ada) == before
@@ -260,7 +260,7 @@ def test_an_exception_that_cannot_be_read_stays_through_a_full_read(
         body = b"".join(google(environ, start_response))
         return [body.replace(b'"2026-03-23T15:00:00', b'"2026-03-23Tnever:00')]
 
-    world.google.app = damaged  # type: ignore[assignment]
+    world.google.app = damaged
     world.state.expire_sync_tokens()
     later(world)
 
@@ -499,7 +499,7 @@ def test_the_first_sync_ends_with_a_refusal_and_not_with_an_outage(
         start_response(f"{status} No", [("Content-Type", "application/json")])
         return [json.dumps({"error": {"code": status, "errors": [{"reason": reason}]}}).encode()]
 
-    world.google.app = app  # type: ignore[assignment]
+    world.google.app = app
     tokens = world.connected(ADA)
 
     for _ in range(3):
@@ -645,7 +645,7 @@ def test_a_calendar_that_changes_while_it_is_read_is_read_again(world: World, ad
         _sync_task(world)
         return answer
 
-    world.google.app = change_midway  # type: ignore[assignment]
+    world.google.app = change_midway
     with world.app.app_context():
         assert work.run(world.runtime, task_id)
     assert "Midway" not in titles(world, ada)

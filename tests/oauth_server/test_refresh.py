@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from broker.clock import FixedClock
 from broker.models import Grant, RefreshToken, reading, transaction
@@ -192,6 +192,6 @@ def test_token_that_never_rotated_has_no_successor(mobile: Partner, app: Flask) 
 def test_answer_leaves_out_a_profile_that_is_gone(acme: Partner, app: Flask) -> None:
     token = acme.tokens()["refresh_token"]
     with app.app_context(), transaction() as session:
-        session.execute(Grant.__table__.update().values(profile_id=None))  # type: ignore[attr-defined]
+        session.execute(update(Grant).values(profile_id=None))
 
     assert "linking_profile" not in answer_of(acme.refresh(token))

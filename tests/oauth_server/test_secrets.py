@@ -75,7 +75,7 @@ def test_database_holds_nothing_that_works(
 
 def test_values_do_not_print_secrets() -> None:
     client = Client("app", "id", "Name", "read_write", False, secret_digests=(b"marked",))
-    held = HeldToken(b"marked", None, False, wrapped_successor=b"marked")  # type: ignore[arg-type]
+    held = HeldToken(b"marked", None, False, wrapped_successor=b"marked")  # type: ignore[arg-type]  # whose it is does not matter
 
     assert "marked" not in f"{client!r} {held!r}"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import requests
@@ -21,7 +23,7 @@ from broker.errors import (
     RateLimited,
     UserError,
 )
-from broker.logins import Login, PasswordCredential
+from broker.logins import Login, OAuthCredential, PasswordCredential
 from broker.providers.apple import Apple
 from broker.providers.base import PasswordProvider
 from broker.providers.caldav import CalDavClient
@@ -394,7 +396,7 @@ class TestTrustedHosts:
 
     def test_other_credentials_are_a_mistake_of_the_caller(self, provider: Apple) -> None:
         with pytest.raises(TypeError):
-            provider.client("token")  # type: ignore[arg-type]
+            provider.client(OAuthCredential("token", "", datetime.now(UTC)))
 
 
 class TestMovedPartition:
@@ -588,13 +590,13 @@ class TestReading:
 def test_entry_below_a_path(remote: ICloudRemote, clock: FixedClock) -> None:
     """As `make run` has it: the entry and the partition are two names of this machine."""
 
-    def mounted(environ: dict[str, object], start_response: Callable[..., object]) -> object:
+    def mounted(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         path = str(environ["PATH_INFO"])
         assert path.startswith("/icloud/")
         inside = {**environ, "SCRIPT_NAME": "/icloud", "PATH_INFO": path[len("/icloud") :]}
-        return remote.app.wsgi_app(inside, start_response)  # type: ignore[arg-type]
+        return remote.app.wsgi_app(inside, start_response)
 
-    remote.faulty.app = mounted  # type: ignore[assignment]
+    remote.faulty.app = mounted
     origins = ("http://127.0.0.1:5050", "http://localhost:5050")
     http = remote.http(*origins)
     provider = Apple(http, clock, AppleSettings("http://127.0.0.1:5050/icloud/"))

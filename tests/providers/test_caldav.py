@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from broker.errors import (
     UserError,
 )
 from broker.http import Http
-from broker.logins import Login, PasswordCredential
+from broker.logins import Login, OAuthCredential, PasswordCredential
 from broker.providers._multistatus import UnreadableXml, parse, path_of, read_multistatus
 from broker.providers.base import CalendarClient, PasswordProvider
 from broker.providers.caldav import CalDav, CalDavClient
@@ -140,7 +140,7 @@ def hide(remote: RadicaleRemote, *names: bytes) -> None:
         trouble(kind)
 
     remote.faulty.faults.append(fault)
-    remote.trouble = troubled  # type: ignore[method-assign]
+    remote.trouble = troubled  # type: ignore[method-assign]  # of this one remote only
 
 
 class TestVerify:
@@ -844,7 +844,7 @@ class TestChanges:
 
 def test_other_credentials_are_a_mistake_of_the_caller(provider: CalDav) -> None:
     with pytest.raises(TypeError):
-        provider.client("token")  # type: ignore[arg-type]
+        provider.client(OAuthCredential("token", "", datetime.now(UTC)))
 
 
 def test_seeds_only_once(tmp_path: Path) -> None:

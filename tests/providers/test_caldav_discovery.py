@@ -66,12 +66,14 @@ class Internet(WsgiAdapter):
         self.reachable = set(hosts)
         self.tried: list[str] = []
 
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **options: Any
+    ) -> requests.Response:
         host = (request.url or "").split("/")[2]
         self.tried.append(host)
         if host not in self.reachable:
             raise requests.ConnectionError("no such host")
-        return super().send(request, **options)
+        return super().send(request, *args, **options)
 
 
 class World:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Request, Response
 
 from broker.errors import (
     AddressRefused,
@@ -24,6 +24,7 @@ from tests.providers.ews_internet import (
     POX,
     SOAP,
     Internet,
+    Page,
     calendar,
     moved,
     pox,
@@ -37,6 +38,11 @@ AUTODISCOVER = f"autodiscover.{DOMAIN}"
 HOSTER = "autodiscover.hoster.example"
 XML = "text/xml; charset=utf-8"
 DENIED = message("GetFolder", "<m:Folders/>", "ErrorAccessDenied", "Error")
+
+
+def always(answer: Response) -> Page:
+    """Give a page that has one answer."""
+    return lambda _: answer
 
 
 def to(target: str, status: int = 302) -> Response:
@@ -137,8 +143,8 @@ def test_a_plain_redirect_is_followed_to_https_only(internet: Internet) -> None:
     plain = f"http://{AUTODISCOVER}"
     seen: list[bool] = []
 
-    def page(request: object) -> Response:
-        seen.append("Authorization" in request.headers)  # type: ignore[attr-defined]
+    def page(request: Request) -> Response:
+        seen.append("Authorization" in request.headers)
         return to(f"https://ex.{DOMAIN}{POX}")
 
     internet.hosts[plain] = {POX: page}
@@ -146,7 +152,7 @@ def test_a_plain_redirect_is_followed_to_https_only(internet: Internet) -> None:
     assert [False] == seen
 
     for target in (f"http://ex.{DOMAIN}{POX}", f"https://ex.{DOMAIN}/login", "not an address"):
-        internet.hosts[plain] = {POX: lambda _, to_=target: to(to_)}  # type: ignore[misc]
+        internet.hosts[plain] = {POX: always(to(target))}
         assert "exchange_not_found" == code_of(internet)
 
 
@@ -221,7 +227,7 @@ def test_redirects_end(internet: Internet) -> None:
 
     for number in range(20):
         target = f"https://h{number + 1}.{DOMAIN}{POX}"
-        internet.exchange(f"h{number}.{DOMAIN}", {POX: lambda _, to_=target: moved(Url=to_)})  # type: ignore[misc]
+        internet.exchange(f"h{number}.{DOMAIN}", {POX: always(moved(Url=target))})
     internet.exchange(AUTODISCOVER, {POX: lambda _: moved(Url=f"https://h0.{DOMAIN}{POX}")})
     internet.sent.clear()
     assert "exchange_not_found" == code_of(internet)

@@ -21,7 +21,7 @@ from broker.providers._ews.signing_in import (
     choose,
     schemes,
 )
-from tests.keeping_server import Reply, Request, keeping
+from tests.keeping_server import Answering, Reply, Request, keeping
 from tests.providers.ews_login_server import PASSWORD, USER, LoginServer, known_users
 from tests.tls_server import Authority
 
@@ -58,10 +58,10 @@ def acceptor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def at(server: object, authority: Authority) -> Iterator[Place]:
+def at(server: Answering, authority: Authority) -> Iterator[Place]:
     policy = AddressPolicy([HOST], resolver=lambda host, port: ["127.0.0.1"])
     http = Http(SystemClock(), policy=policy, ca_file=str(authority.file))
-    with keeping(server, authority.issue(HOST)) as port:  # type: ignore[arg-type]
+    with keeping(server, authority.issue(HOST)) as port:
         yield Place(http, port)
 
 
@@ -189,4 +189,4 @@ def test_schemes_are_read_from_one_line_or_many() -> None:
 
 
 def test_a_password_is_not_shown() -> None:
-    assert PASSWORD not in repr(SignIn(None, USER, PASSWORD))  # type: ignore[arg-type]
+    assert PASSWORD not in repr(SignIn(Http(SystemClock()), USER, PASSWORD))

@@ -114,8 +114,8 @@ def test_reads_the_rules_in_force() -> None:
     ("wall", "hour"),
     [((2026, 3, 29, 2, 30), 1), ((2026, 10, 25, 2, 30), 0), ((2026, 7, 1, 12, 30), 10)],
 )
-def test_skipped_and_repeated_times(wall: tuple[int, ...], hour: int) -> None:
-    at = to_utc(datetime(*wall), "Europe/Berlin")  # type: ignore[arg-type, misc]
+def test_skipped_and_repeated_times(wall: tuple[int, int, int, int, int], hour: int) -> None:
+    at = to_utc(datetime(*wall), "Europe/Berlin")
 
     assert (hour, 30, UTC) == (at.hour, at.minute, at.tzinfo)
 

@@ -101,7 +101,7 @@ def test_every_form_of_the_name_is_taken(
 ) -> None:
     session.auth = HttpNtlmAuth(login, "sandbox")
 
-    assert 200 == corp.ask(session=session, Authorization=None).status_code  # type: ignore[arg-type]
+    assert 200 == corp.ask(session=session, Authorization=None).status_code
 
 
 @pytest.mark.parametrize("login", ["CORP\\nobody", "OTHER\\ada", "ada"])
@@ -233,11 +233,11 @@ def test_requests_ntlm_binds_to_the_certificate(corp: Company, session: requests
     corp.faults.set(None, "extended_protection")
     session.auth = HttpNtlmAuth("CORP\\ada", "sandbox")
 
-    assert 200 == corp.ask(session=session, Authorization=None).status_code  # type: ignore[arg-type]
+    assert 200 == corp.ask(session=session, Authorization=None).status_code
 
     with corp.session() as unbound:
         unbound.auth = HttpNtlmAuth("CORP\\ada", "sandbox", send_cbt=False)
-        assert 401 == corp.ask(session=unbound, Authorization=None).status_code  # type: ignore[arg-type]
+        assert 401 == corp.ask(session=unbound, Authorization=None).status_code
 
 
 @pytest.mark.parametrize("protocol", ["ntlm", "negotiate"])

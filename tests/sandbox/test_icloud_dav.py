@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -49,9 +50,9 @@ def test_entry_names_the_principal_with_the_account_number(ada: Device) -> None:
     ],
 )
 def test_home_is_on_another_origin_with_a_port(
-    origin: str, options: dict[str, str], home: str
+    origin: str, options: dict[str, Any], home: str
 ) -> None:
-    ada = Device(create_app(**options), ADA, origin=origin)  # type: ignore[arg-type]
+    ada = Device(create_app(**options), ADA, origin=origin)
 
     row = rows(ada.propfind(PRINCIPAL, "c:calendar-home-set", "c:calendar-user-address-set"))[0]
 

@@ -10,11 +10,10 @@ import pytest
 from click.testing import Result
 
 from broker.errors import BrokerError, UserError
-from broker.logins import Login
+from broker.logins import Login, PasswordCredential
 from broker.providers import REGISTRY
 from broker.providers.exchange import Exchange
 from broker.services import connection_doctor, keys, learned_servers
-from broker.services.connect import Proved
 from broker.services.learned_rules import domain_of, is_own, name_form, plain_address
 from broker.services.learned_servers import Learned
 from tests.providers.ews_internet import (
@@ -46,7 +45,7 @@ class Company(World):
         super().__init__(folder, mounts={"https://": wire, "http://": wire})
 
     def connect(self, email: str, url: str = "", username: str = "", password: str = PASSWORD,
-                client: str = "203.0.113.7") -> Proved:  # fmt: skip
+                client: str = "203.0.113.7") -> PasswordCredential:  # fmt: skip
         """Connect as the form does. Raises what it would say."""
         login = Login(url, username, password, email=email)
         with self.app.app_context():
@@ -56,7 +55,8 @@ class Company(World):
         if proved is None:
             assert isinstance(error, BrokerError)
             raise error
-        return proved
+        assert isinstance(proved.credential, PasswordCredential)
+        return proved.credential
 
     def learned(self) -> list[Learned]:
         """List what is known."""
@@ -95,7 +95,7 @@ def test_a_colleague_needs_neither_server_nor_search_nor_name(company: Company) 
 
     assert {f"POST https://{HOST}/EWS/Exchange.asmx"} == set(company.internet.calls)
     assert [(HOST, "CORP\\ada"), (HOST, "CORP\\grace")] == sorted(set(company.internet.sent))
-    assert (EWS, "CORP\\grace") == (proved.credential.url, proved.credential.username)  # type: ignore[union-attr]
+    assert (EWS, "CORP\\grace") == (proved.url, proved.username)
     (known,) = company.learned()
     assert ("CORP\\{local}", 2, 0) == (known.server.username, known.successes, known.misses)
     assert known.server.dialect.startswith("Basic ")
@@ -146,7 +146,7 @@ def test_a_planted_server_does_not_come_before_the_real_one(company: Company) ->
     for _ in range(3):
         company.connect(MALLORY, url=PLANTED)
 
-    assert EWS == company.connect(EMAIL).credential.url  # type: ignore[union-attr]
+    assert EWS == company.connect(EMAIL).url
     assert {MALLORY} == set(company.asked_of("mail.evil.example"))
 
 
@@ -208,10 +208,8 @@ def test_a_server_that_is_gone_is_searched_anew_and_soon_not_tried(company: Comp
 
     found = company.connect(GRACE)
 
-    assert f"https://{OTHER}/EWS/Exchange.asmx" == found.credential.url  # type: ignore[union-attr]
-    assert [(EWS, 1), (found.credential.url, 0)] == [  # type: ignore[union-attr]
-        (one.server.url, one.misses) for one in company.learned()
-    ]
+    assert f"https://{OTHER}/EWS/Exchange.asmx" == found.url
+    assert [(EWS, 1), (found.url, 0)] == [(one.server.url, one.misses) for one in company.learned()]
     company.internet.calls.clear()
     company.connect(EMAIL)
     assert not any(HOST in call for call in company.internet.calls)
@@ -225,7 +223,7 @@ def test_a_pinned_server_is_the_only_one_wherever_it_is(company: Company) -> Non
 
     assert "pinned" == company.typed("server-pin", DOMAIN, hosted).output.strip()
 
-    assert hosted == company.connect(GRACE).credential.url  # type: ignore[union-attr]
+    assert hosted == company.connect(GRACE).url
     assert f"{DOMAIN}  {hosted}  pinned" in company.typed("server-list", DOMAIN).output
 
 

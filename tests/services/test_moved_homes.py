@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from broker.logins import PasswordCredential
 from broker.models import Connection, reading
+from broker.providers.caldav import CalDavClient
 from broker.services import connections, credentials, moved_homes
 from tests.apple_world import AppleWorld
 
@@ -29,13 +31,14 @@ def keep(apple: AppleWorld, *, version: int = 0, url: str = MOVED) -> str:
     with apple.app.app_context():
         client, held = credentials.client(apple.runtime, connection_id)
         before = moved_homes.place(client)
-        assert before is not None
-        client.dav.credential = replace(before, url=url)  # type: ignore[attr-defined]
+        assert before is not None and isinstance(client, CalDavClient)
+        client.dav.credential = replace(before, url=url)
         moved_homes.keep(apple.runtime, connection_id, held + version, before, client)
         stored = reading().get_one(Connection, connection_id, populate_existing=True)
         after = connections.credential(apple.runtime.vault, stored)
-    assert after == replace(before, url=after.url)  # type: ignore[union-attr]
-    return after.url  # type: ignore[union-attr]
+    assert isinstance(after, PasswordCredential)
+    assert after == replace(before, url=after.url)
+    return after.url
 
 
 def test_the_new_place_is_stored_and_nothing_else(apple: AppleWorld) -> None:

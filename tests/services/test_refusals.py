@@ -141,7 +141,7 @@ def test_a_calendar_that_is_gone_wakes_no_connection_that_was_left(
         write(world, ending)
         gone(runtime, lease)
 
-    monkeypatch.setitem(work._RUNNERS, Kind.SYNC_CALENDAR, ended_meanwhile)  # type: ignore[arg-type]
+    monkeypatch.setitem(work._RUNNERS, Kind.SYNC_CALENDAR, ended_meanwhile)
 
     with world.app.app_context():
         assert work.run(world.runtime, world.rows(CALENDAR_TASK)[0][0])

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import unescape
+from typing import Any
 
 from flask import g
 from flask.typing import ResponseReturnValue
@@ -41,8 +42,8 @@ def title_of(page: str) -> str:
     return unescape(found[1])
 
 
-def link(app: App = ACME, **changes: object) -> str:
-    values: dict[str, object] = {
+def link(app: App = ACME, **changes: Any) -> str:
+    values: dict[str, Any] = {
         "provider_slug": "google",
         "provider_label": "Google",
         "permissions": ["Acme can see when you are busy."],
@@ -51,10 +52,10 @@ def link(app: App = ACME, **changes: object) -> str:
         **URLS,
         **changes,
     }
-    return html(pages.link(app, **values))  # type: ignore[arg-type]
+    return html(pages.link(app, **values))
 
 
-def password(form: PasswordForm, **changes: object) -> str:
+def password(form: PasswordForm, **changes: Any) -> str:
     return html(
         pages.password(
             ACME,
@@ -64,13 +65,13 @@ def password(form: PasswordForm, **changes: object) -> str:
             form=form,
             legal=LEGAL,
             **URLS,
-            **changes,  # type: ignore[arg-type]
+            **changes,
         )
     )
 
 
-def problem(code: str, app: App | None = ACME, **values: object) -> str:
-    return html(pages.problem(code, app=app, **values))  # type: ignore[arg-type]
+def problem(code: str, app: App | None = ACME, **values: Any) -> str:
+    return html(pages.problem(code, app=app, **values))
 
 
 def refused(form: PasswordForm) -> list[str]:
