@@ -17,6 +17,7 @@ BrokerError
     RateLimited          carries retry_after
       RefreshPending     somebody else renews the credential, and it takes long
     ProviderUnavailable  5xx, timeout, connection lost, unreadable transport
+      ServerMoved        the calendars are elsewhere, where we may not follow by ourselves
     AuthorizationLost    the provider clearly refuses the credential
     PermissionMissing    the credential works but may not do this
       ScopeMissing         the person has to allow more: connecting again helps
@@ -175,6 +176,12 @@ class ProviderUnavailable(ProviderError):
     """The provider does not answer, answers 5xx, or the transport broke."""
 
     reason = "provider_unavailable"
+
+
+class ServerMoved(ProviderUnavailable):
+    """The server points elsewhere, to where the login may not go unless the person says so."""
+
+    reason = "server_moved"
 
 
 class AuthorizationLost(ProviderError):

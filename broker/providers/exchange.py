@@ -74,7 +74,7 @@ class Exchange:
         """Give the view of one credential, with a connection of its own."""
         if not isinstance(credential, PasswordCredential):
             raise TypeError("Exchange needs a user name and password")
-        return ExchangeClient(Session(self._http, self._clock, credential))
+        return ExchangeClient(Session(self._http, self._clock, credential, follows=True))
 
 
 class ExchangeClient:
@@ -82,6 +82,11 @@ class ExchangeClient:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+
+    @property
+    def credential(self) -> PasswordCredential:
+        """The login, with the address where its endpoint was last. See `MovingClient`."""
+        return self.session.credential
 
     def calendars(self) -> list[RemoteCalendar]:
         """List the calendars of the mailbox, without those that were thrown away."""

@@ -24,6 +24,10 @@ SENTENCES: Mapping[str, str] = {
         "The calendar service cannot be reached at the moment. We keep trying; "
         "what is shown may be out of date."
     ),
+    "server_moved": (
+        "The calendar's server says that it has moved. Please connect the calendar again, so that "
+        "it is found at its new address; what is shown may be out of date."
+    ),
     "rate_limited": (
         "The calendar service asked us to slow down. We continue shortly; "
         "what is shown may be out of date."

@@ -407,3 +407,23 @@ def test_the_form_needs_address_and_password(office: Office) -> None:
 
 def test_what_the_application_asked_for_is_kept(office: Office) -> None:
     assert query_of(office.try_login().headers["Location"])["state"] == "partner-state"
+
+
+def test_a_mailbox_that_has_moved_away_says_so_and_what_was_read_stays(office: Office) -> None:
+    tokens = office.connected_by_password()
+    office.work()
+    before = len(office.events(tokens))
+    office.refuse("mailbox_moved", style="ErrorNonExistentMailbox")
+
+    office.clock.advance(hours=1)
+    office.work()
+
+    profile = office.profile(tokens)
+    assert profile["profile_connected"] is True
+    assert profile["profile_sync"]["reason"] == "server_moved"
+    assert "connect the calendar again" in profile["profile_sync"]["reason_text"]
+    assert len(office.events(office.renew(tokens))) == before
+    office.remote.faults.clear()
+    office.clock.advance(hours=2)
+    office.work()
+    assert "reason" not in office.profile(tokens)["profile_sync"]

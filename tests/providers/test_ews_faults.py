@@ -20,6 +20,7 @@ from broker.errors import (
     ProviderError,
     ProviderUnavailable,
     RateLimited,
+    ServerMoved,
     UserError,
 )
 from broker.http import Http
@@ -116,8 +117,8 @@ def test_a_wait_is_a_day_at_the_most() -> None:
     [
         ("ErrorMailboxMoveInProgress", ProviderUnavailable),
         ("ErrorInternalServerError", ProviderUnavailable),
-        ("ErrorNonExistentMailbox", ProviderUnavailable),
-        ("ErrorProxyRequestNotAllowed", ProviderUnavailable),
+        ("ErrorNonExistentMailbox", ServerMoved),
+        ("ErrorProxyRequestNotAllowed", ServerMoved),
         ("ErrorPasswordExpired", AuthorizationLost),
         ("ErrorAccountDisabled", AuthorizationLost),
         ("ErrorAccessDenied", PermissionMissing),
@@ -177,6 +178,11 @@ def test_every_meaning_has_codes() -> None:
         (
             Response("", 302, headers={"Location": "/ews/genericerrorpage.htm"}),
             ProviderUnavailable,
+            "",
+        ),
+        (
+            Response("", 307, headers={"Location": "https://mail.fabrikam.example/EWS/"}),
+            ServerMoved,
             "redirected",
         ),
     ],

@@ -24,6 +24,7 @@ from broker.errors import (
     ProtocolError,
     ProviderUnavailable,
     RateLimited,
+    ServerMoved,
     UserError,
 )
 from broker.providers._ews.markup import SOAP, E, M, T, child_text
@@ -234,7 +235,7 @@ def error_of(trouble: Trouble, operation: str, status: int | None = None) -> Bro
 
 
 def _elsewhere(*where: object, detail: str) -> BrokerError:
-    return ProviderUnavailable(*where, detail=MOVED)  # type: ignore[arg-type]
+    return ServerMoved(*where, detail=MOVED)  # type: ignore[arg-type]
 
 
 def _conflict(*where: object, detail: str) -> BrokerError:

@@ -40,6 +40,7 @@ from broker.providers._ews.faults import ACCESS_REFUSED, MOVED, NOT_EWS, PROVIDE
 from broker.providers._ews.folders import CALENDAR, Folder, GetFolder, Place
 from broker.providers._ews.session import Session
 from broker.providers._ews.signing_in import NO_CHALLENGE, NO_SCHEME, NOT_KEPT
+from broker.providers._ews.statuses import REDIRECTED
 from broker.providers.host_trust import HostTrust
 from broker.trace import mark_refused
 
@@ -54,6 +55,7 @@ _REASONS = {
     ACCESS_REFUSED: "exchange_ews_off",
     NOT_EWS: "exchange_not_ews",
     MOVED: "exchange_no_mailbox",
+    REDIRECTED: "exchange_not_ews",
 }
 
 

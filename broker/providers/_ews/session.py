@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol, TypeVar
@@ -11,7 +12,7 @@ from lxml import etree
 
 from broker.clock import Clock
 from broker.errors import ProtocolError, ProviderUnavailable
-from broker.http import DEADLINE, Answer, Call, Http
+from broker.http import DEADLINE, REDIRECT_STATUSES, Answer, Call, Http
 from broker.logins import PasswordCredential
 from broker.providers._ews.faults import (
     NOT_EWS,
@@ -22,8 +23,11 @@ from broker.providers._ews.faults import (
     read_fault,
 )
 from broker.providers._ews.markup import MAX_BYTES, SOAP, UnreadableXml, parse
+from broker.providers._ews.moving import new_endpoint
 from broker.providers._ews.signing_in import NO_SCHEME, NoScheme, Scheme, SignIn
 from broker.providers._ews.statuses import status_error
+
+MOST_MOVES = 3
 
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "Accept": "text/xml"}
 _T = TypeVar("_T", covariant=True)
@@ -77,13 +81,25 @@ class Streamed(Request, Protocol[_S]):
 
 
 class Session:
-    """One login at one endpoint. *version* and the scheme are learned on the way."""
+    """One login at one endpoint. *version* and the scheme are learned on the way.
 
-    def __init__(self, http: Http, clock: Clock, credential: PasswordCredential) -> None:
-        self._clock = clock
+    One that *follows* goes along with an endpoint that moves, where the login may go.
+    """
+
+    def __init__(
+        self, http: Http, clock: Clock, credential: PasswordCredential, *, follows: bool = False
+    ) -> None:
+        self._http, self._clock = http, clock
+        self._given = credential
+        self._moves_left = MOST_MOVES if follows else 0
         self._url = credential.url
         scheme, self.version = read_dialect(credential.dialect)
         self._sign_in = SignIn(http.alone(), credential.username, credential.password, scheme)
+
+    @property
+    def credential(self) -> PasswordCredential:
+        """The login, with the address where it was answered last."""
+        return replace(self._given, url=self._url)
 
     @property
     def dialect(self) -> str:
@@ -155,9 +171,22 @@ class Session:
         except NoScheme:
             # Basic and NTLM were switched off: the login itself may well be good.
             raise ProviderUnavailable(PROVIDER, operation.name, 401, detail=NO_SCHEME) from None
+        if answer.status in REDIRECT_STATUSES and self._moves(answer):
+            return self._send(operation, deadline, reading)
         if answer.status not in {200, 500}:
             raise status_error(answer, operation.name, self._clock.now())
         return answer
+
+    def _moves(self, answer: Answer) -> bool:
+        """Go on where the endpoint says that it is; False when it must not, or not again."""
+        there = new_endpoint(self._given, self._url, answer.headers.get("Location", ""))
+        if there is None or not self._moves_left or there == self._url:
+            return False
+        self._moves_left -= 1
+        self._url = there
+        # Its connection and its ways to log in are others.
+        self._sign_in = SignIn(self._http.alone(), self._given.username, self._given.password)
+        return True
 
     def _read(
         self, operation: Request, answer: Answer

@@ -11,11 +11,16 @@ from broker.errors import (
     ProtocolError,
     ProviderUnavailable,
     RateLimited,
+    ServerMoved,
 )
 from broker.http import Answer
 from broker.providers._ews.faults import ACCESS_REFUSED, NOT_EWS, PROVIDER, SIGN_IN_PAGE
 from broker.retry_after import retry_after
 
+REDIRECTED = "redirected"
+
+# What IIS shows while something behind it is changing.
+_PASSING = re.compile(r"/ews/genericerrorpage\.htm", re.IGNORECASE)
 _SIGN_IN = re.compile(r"/owa/|/cookieauth\.dll|/adfs/|logon|login|signin|sso", re.IGNORECASE)
 
 
@@ -29,8 +34,11 @@ def status_error(answer: Answer, operation: str, now: datetime) -> BrokerError:
         return RateLimited(*where, retry_after=retry_after(answer.headers, now))
     if status in {301, 302, 303, 307, 308, 440}:
         location = answer.headers.get("Location", "")
-        is_page = status == 440 or _SIGN_IN.search(location) is not None
-        return ProviderUnavailable(*where, detail=SIGN_IN_PAGE if is_page else "redirected")
+        if _PASSING.search(location) is not None:
+            return ProviderUnavailable(*where)
+        if status == 440 or _SIGN_IN.search(location) is not None:
+            return ProviderUnavailable(*where, detail=SIGN_IN_PAGE)
+        return ServerMoved(*where, detail=REDIRECTED)
     if status in {403, 456, 457}:
         # EWS is switched off, or our name is not on the list: only IT can change that.
         return ProviderUnavailable(*where, detail=ACCESS_REFUSED)
