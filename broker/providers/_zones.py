@@ -20,8 +20,9 @@ _FIXED = re.compile(r"(?:GMT|UTC|Z)?\s*([+-])(\d{1,2}):?(\d\d)?", re.IGNORECASE 
 _BRACKETED = re.compile(r"\((?:GMT|UTC)\s*([+-]\d{1,2}:?\d\d)?\)", re.IGNORECASE | re.ASCII)
 _OFFSET = re.compile(r"([+-])(\d\d)(\d\d)(\d\d)?", re.ASCII)
 _BYMONTH = re.compile(r"BYMONTH=(\d{1,2})", re.ASCII)
+_MONTH = re.compile(r"\d{4}(0[1-9]|1[0-2])", re.ASCII)
 _UTC_NAMES = frozenset({"utc", "gmt", "z", "etc/utc", "zulu", "universal", "tzone://microsoft/utc"})
-_PROBES = tuple(datetime(2026, month, 15, 12) for month in range(1, 13))
+_YEAR = 2026
 # Tried first among zones with the same rules: the ones most people live in.
 _COMMON = (
     "Europe/Berlin",
@@ -112,19 +113,24 @@ def zone_with(rules: ZoneRules, preferred: str) -> str | None:
 
 
 def _follows(name: str, rules: ZoneRules) -> bool:
-    offsets = _offsets(name)
-    if {rules.standard, rules.daylight} != set(offsets):
+    if _offsets(name) != {rules.standard, rules.daylight}:
         return False
     if rules.summer_from is None:
         return True
-    # The middle of the month after the change already has the summer offset.
-    return offsets[rules.summer_from % 12] == rules.daylight
+    # The days around the month in which it changes: summer may be long in both hemispheres.
+    month = (rules.summer_from - 1) % 12
+    before = datetime(_YEAR, month + 1, 1, 12) - timedelta(days=1)
+    after = datetime(_YEAR, month + 1, 28, 12) + timedelta(days=4)
+    return (_offset_at(name, before), _offset_at(name, after)) == (rules.standard, rules.daylight)
 
 
 @lru_cache(maxsize=512)
-def _offsets(name: str) -> tuple[timedelta, ...]:
-    zone = zone_info(name)
-    return tuple(probe.replace(tzinfo=zone).utcoffset() or timedelta() for probe in _PROBES)
+def _offsets(name: str) -> frozenset[timedelta]:
+    return frozenset(_offset_at(name, datetime(_YEAR, month, 15, 12)) for month in range(1, 13))
+
+
+def _offset_at(name: str, wall: datetime) -> timedelta:
+    return wall.replace(tzinfo=zone_info(name)).utcoffset() or timedelta()
 
 
 def _zone_at(offset: timedelta) -> str | None:
@@ -136,7 +142,7 @@ def _zone_at(offset: timedelta) -> str | None:
         name = f"Etc/GMT{-int(hours):+d}"
         return _names().get(name.lower())
     zones = sorted(set(WINDOWS_TO_OLSON.values()))
-    return next((name for name in zones if set(_offsets(name)) == {offset}), None)
+    return next((name for name in zones if _offsets(name) == {offset}), None)
 
 
 @lru_cache(maxsize=512)
@@ -161,27 +167,42 @@ def to_utc(wall: datetime, name: str) -> datetime:
 def read_rules(lines: list[str]) -> tuple[str, ZoneRules] | None:
     """Read the unfolded lines of one VTIMEZONE; None when it says too little.
 
-    Of several observances the last of each kind counts: those are the ones in force.
+    Of several observances of a kind the one that began last is in force, wherever it stands.
     """
     kind, tzid, location = "", "", None
-    offsets: dict[str, timedelta] = {}
-    summer_from: int | None = None
+    found: dict[str, list[dict[str, str]]] = {}
     for line in lines:
         name, _, value = line.partition(":")
-        name = name.split(";")[0].upper()
-        if name in {"BEGIN", "END"}:
-            kind = value.strip().upper() if name == "BEGIN" else ""
+        name, value = name.split(";")[0].upper(), value.strip()
+        if name == "BEGIN":
+            kind = value.upper()
+            found.setdefault(kind, []).append({})
+        elif name == "END":
+            kind = ""
         elif name == "TZID":
-            tzid = value.strip()
+            tzid = value
         elif name == "X-LIC-LOCATION":
-            location = value.strip()
-        elif name == "TZOFFSETTO" and (offset := _offset(value)) is not None:
-            offsets[kind] = offset
-        elif name == "RRULE" and kind == "DAYLIGHT" and (month := _BYMONTH.search(value)):
-            summer_from = int(month[1])
-    if not tzid or "STANDARD" not in offsets:
+            location = value
+        elif kind:
+            found[kind][-1][name] = value
+    standard, daylight = (_in_force(found.get(one, [])) for one in ("STANDARD", "DAYLIGHT"))
+    if not tzid or standard is None:
         return None
-    return tzid, ZoneRules(offsets["STANDARD"], offsets.get("DAYLIGHT"), summer_from, location)
+    if daylight is None:
+        return tzid, ZoneRules(standard[0], location=location)
+    return tzid, ZoneRules(standard[0], *daylight, location)
+
+
+def _in_force(observances: list[dict[str, str]]) -> tuple[timedelta, int | None] | None:
+    """Give the offset of the observance that began last, and the month in which it begins."""
+    known = [(one, _offset(one.get("TZOFFSETTO", ""))) for one in observances]
+    whole = [(one.get("DTSTART", ""), one, offset) for one, offset in known if offset is not None]
+    if not whole:
+        return None
+    # Of equal ones the last: max gives the first.
+    begin, one, offset = max(reversed(whole), key=lambda found: found[0])
+    month = _BYMONTH.search(one.get("RRULE", "")) or _MONTH.match(begin)
+    return offset, int(month[1]) if month is not None else None
 
 
 def _offset(text: str) -> timedelta | None:

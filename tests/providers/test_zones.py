@@ -67,6 +67,7 @@ def test_half_hours_get_a_zone_without_summer_time() -> None:
         (ZoneRules(HOUR, 2 * HOUR, 3), "America/New_York", "Europe/Berlin"),
         (ZoneRules(-5 * HOUR, -4 * HOUR, 3), "UTC", "America/New_York"),
         (ZoneRules(10 * HOUR, 11 * HOUR, 10), "UTC", "Australia/Sydney"),
+        (ZoneRules(2 * HOUR, 3 * HOUR, 4), "UTC", "Africa/Cairo"),
         (ZoneRules(HOUR), "UTC", "Etc/GMT-1"),
         (ZoneRules(timedelta()), "UTC", "UTC"),
         (ZoneRules(HOUR, 2 * HOUR, 3, "Europe/Rome"), "UTC", "Europe/Rome"),
@@ -108,6 +109,45 @@ def test_reads_the_rules_in_force() -> None:
     assert ("Mine", ZoneRules(HOUR, 2 * HOUR, 3)) == read_rules(lines)
     assert read_rules(lines[:2]) is None
     assert read_rules(["TZID:X", "BEGIN:STANDARD", "TZOFFSETTO:often"]) is None
+
+
+def observance(kind: str, begin: str, offset: str, *lines: str) -> list[str]:
+    return [
+        f"BEGIN:{kind}",
+        f"DTSTART:{begin}T020000",
+        f"TZOFFSETTO:{offset}",
+        *lines,
+        f"END:{kind}",
+    ]
+
+
+OLD = observance("STANDARD", "18930401", "+0053")
+WINTER = observance("STANDARD", "19961027", "+0100", "RRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU")
+SUMMER = observance("DAYLIGHT", "19810329", "+0200", "RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU")
+WAR = observance("DAYLIGHT", "19450524", "+0300")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [(OLD, WAR, WINTER, SUMMER), (SUMMER, WINTER, WAR, OLD), (WINTER, OLD, SUMMER, WAR)],
+)
+def test_what_is_in_force_is_told_by_when_it_began(parts: tuple[list[str], ...]) -> None:
+    lines = ["TZID:Mine", *(line for part in parts for line in part)]
+
+    assert ("Mine", ZoneRules(HOUR, 2 * HOUR, 3)) == read_rules(lines)
+
+
+def test_changes_that_are_listed_tell_the_hemisphere_too() -> None:
+    """Some write each change on its own, without a rule."""
+    lines = ["TZID:Mine"]
+    for year in (2024, 2025):
+        lines += observance("DAYLIGHT", f"{year}0908", "-0300")
+        lines += observance("STANDARD", f"{year}0407", "-0400")
+
+    read = read_rules(lines)
+
+    assert read == ("Mine", ZoneRules(-4 * HOUR, -3 * HOUR, 9))
+    assert "America/Santiago" == zone_with(read[1], "UTC")
 
 
 @pytest.mark.parametrize(
