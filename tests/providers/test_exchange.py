@@ -11,7 +11,14 @@ import pytest
 
 from broker.clock import FixedClock
 from broker.domain import Busy, Window, window_at
-from broker.errors import LoginRejected, ProviderUnavailable, RateLimited, UserError
+from broker.errors import (
+    AuthorizationLost,
+    CursorExpired,
+    LoginRejected,
+    ProviderUnavailable,
+    RateLimited,
+    UserError,
+)
 from broker.logins import Login, PasswordCredential
 from broker.providers.exchange import Exchange
 from sandbox.exchange.seed import ADA, ALAN, GRACE, PASSWORD
@@ -266,3 +273,50 @@ def test_adas_own_calendar_reads_as_it_is(
     assert standup.start is not None and "Europe/London" == standup.start.tzid
     assert 2 == len(standup.recurrence)
     assert standup.remote_id == found["Daily stand-up (long)"].series_id
+
+
+def test_a_dripping_body_ends_the_reading(
+    remote: ExchangeRemote, provider: Exchange, window: Window
+) -> None:
+    """The stand-in drips as long as it is let; the caller's deadline is shorter."""
+    remote.add_event("Talk", TUESDAY, TUESDAY + HOUR)
+    client = provider.client(remote.credential())
+    client.calendars()
+    remote.faults.set(None, "drip", seconds=120)
+    remote.listening.front.sleep = lambda seconds: remote.clock.sleep(timedelta(seconds=seconds))
+    with pytest.raises(ProviderUnavailable):
+        list(client.changes(remote.calendar_id, None, window))
+
+
+def test_a_dead_sync_state_is_read_anew_and_not_taken_for_an_empty_calendar(
+    remote: ExchangeRemote, provider: Exchange, window: Window
+) -> None:
+    remote.add_event("Talk", TUESDAY, TUESDAY + HOUR)
+    client = provider.client(remote.credential())
+    (*_, last) = client.changes(remote.calendar_id, None, window)
+    remote.faults.set(None, "sync_state_dead", 1)
+    with pytest.raises(CursorExpired):
+        list(client.changes(remote.calendar_id, last.cursor, window))
+    assert list(client.changes(remote.calendar_id, None, window))
+
+
+def test_a_batch_that_stopped_loses_nothing(
+    remote: ExchangeRemote, provider: Exchange, window: Window
+) -> None:
+    made = {remote.add_event(f"Talk {n}", TUESDAY, TUESDAY + HOUR) for n in range(5)}
+    remote.faults.set(None, "batch_stopped", 1)
+    client = provider.client(remote.credential())
+    with pytest.raises(ProviderUnavailable):
+        list(client.changes(remote.calendar_id, None, window))
+    pages = list(client.changes(remote.calendar_id, None, window))
+    assert made == {event.remote_id for page in pages for event in page.events}
+
+
+def test_a_spurious_refusal_is_never_tried_again_by_itself(
+    remote: ExchangeRemote, provider: Exchange
+) -> None:
+    remote.faults.set(None, "spurious_401", 1)
+    client = provider.client(remote.credential())
+    with pytest.raises(AuthorizationLost):
+        client.calendars()
+    assert client.calendars()

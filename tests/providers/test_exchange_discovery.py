@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -151,3 +152,13 @@ def test_no_password_goes_to_a_host_that_cannot_prove_its_name(
         company.connect()
     assert raised.value.detail.startswith("certificate")
     assert [] == company.logins()
+
+
+@pytest.mark.parametrize("style", ["ews_http", "ews_private", "internal_only"])
+def test_an_endpoint_that_must_not_be_asked_gets_no_password(company: Company, style: str) -> None:
+    """C1, C2: in the clear, at a private address, or by a name of the inside only."""
+    company.style(style)
+    with contextlib.suppress(UserError, ProviderUnavailable):
+        company.connect()
+    hosts = set(company.logins())
+    assert hosts <= {f"autodiscover.{DOMAIN}", f"mail.{DOMAIN}"}
