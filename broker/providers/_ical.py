@@ -64,8 +64,8 @@ class Source:
 class Reading:
     """What an object holds, and the ids of what could not be read.
 
-    *unfollowed* names rules that were read but are not followed, by ids that no event has: what
-    they are about is otherwise as complete as ever.
+    *unfollowed* names what is left out on purpose, such as rules that are not followed, by ids
+    that no event has: what they are about is otherwise as complete as ever.
     """
 
     events: list[RemoteEvent] = field(default_factory=list)
@@ -86,6 +86,8 @@ def read_object(source: Source) -> Reading:
         return reading
     zones = Zones(source.zone, document.zones)
     events = _one_uid(document.events)
+    if len(events) < len(document.events):
+        reading.unfollowed.add(f"{source.href}#uid")
     master = _latest(event for event in events if event.first("RECURRENCE-ID") is None)
     stamp = None
     if master is not None:

@@ -361,6 +361,16 @@ class TestObjects:
         assert {path} == {e.series_id or e.remote_id for e in events_of(pages)}
         assert not any(page.skipped or page.deleted for page in pages)
 
+    def test_events_of_another_uid_are_marked(self) -> None:
+        """RFC 4791 section 4.1: an object is about one. What is left out is not left unsaid."""
+        text = wrap("x", event("one", *SPAN), event("two", *SPAN))
+
+        reading = read_object(Source("/s.ics", "1", text))
+
+        assert ["/s.ics"] == [found.remote_id for found in reading.events]
+        assert {"/s.ics#uid"} == reading.unfollowed
+        assert not reading.skipped
+
     def test_exrule_is_marked(self) -> None:
         text = wrap("x", event("s", *SPAN, "RRULE:FREQ=DAILY", "EXRULE:FREQ=WEEKLY"))
 
