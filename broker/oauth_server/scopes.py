@@ -32,8 +32,7 @@ ALIASES = {
     "service_account/manage_resources": "service_account/resources/manage",
 }
 
-# Scopes that touch calendars: each of them lets its holder list them.
-_CALENDAR = frozenset(
+NAMING_CALENDARS = frozenset(
     {
         "create_calendar",
         "read_events",
@@ -44,6 +43,7 @@ _CALENDAR = frozenset(
         "change_participation_status",
     }
 )
+"""Scopes whose calls name calendars: each of them lets its holder list them."""
 
 # The basic scopes, in the order in which people read about them. What applications write is
 # told as what they may do: it is allowed now, for when we can do it.
@@ -111,7 +111,7 @@ def expand(scope: str) -> frozenset[str]:
         found.update(SHORTHANDS.get(part, (ALIASES.get(part, part),)))
     if "read_events" in found:
         found.add("read_free_busy")
-    if found & _CALENDAR:
+    if found & NAMING_CALENDARS:
         found.add("list_calendars")
     return frozenset(found)
 

@@ -25,6 +25,9 @@ REGISTRY: dict[str, Maker] = {
     "caldav": lambda http, clock, s: CalDav(http, clock),
 }
 
+SERVERS_NAMED_BY_PEOPLE = frozenset({"caldav", "exchange"})
+"""Providers whose servers people name: an address may be mistyped, and an IT department rules."""
+
 
 def configured(http: Http, clock: Clock, settings: Settings) -> dict[str, Provider]:
     """Make the providers whose settings are there, in the order in which they are offered."""

@@ -16,8 +16,8 @@ from broker.errors import (
     TooManyRequests,
     UserError,
 )
+from broker.providers import SERVERS_NAMED_BY_PEOPLE
 
-_SERVERS_NAMED_BY_PEOPLE = frozenset({"caldav", "exchange"})
 _SAYS_MORE = {name: f"{name}_login_rejected" for name in ("apple", "exchange")}
 _SERVICE_CODES = frozenset({"calendar_service_off", "domain_policy"})
 _OF_TYPED: Mapping[str, str] = {
@@ -63,6 +63,6 @@ def _provider_reason(error: ProviderError, *, typed: bool) -> str:
 
 def _transport_reason(error: ProviderError) -> str:
     """An address that the person typed is theirs to mend; a known service's is not."""
-    if error.provider not in _SERVERS_NAMED_BY_PEOPLE:
+    if error.provider not in SERVERS_NAMED_BY_PEOPLE:
         return "provider_unavailable"
     return _OF_TYPED.get(error.detail, "provider_unavailable")

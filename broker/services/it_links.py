@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 
 from broker.crypto import same
 from broker.errors import NotFound
+from broker.providers import SERVERS_NAMED_BY_PEOPLE
 from broker.services import connection_doctor
 from broker.services.connection_doctor import Diagnosis
 from broker.services.runtime import Runtime
 
 OPEN_FOR = timedelta(days=14)
-_SERVERS_WITH_IT = frozenset({"caldav", "exchange"})
 _DIGEST_BYTES = 24
 
 
@@ -25,7 +25,7 @@ def token_of(runtime: Runtime, diagnosis: Diagnosis) -> str | None:
 
     That is where nothing was tried, or where everybody knows the service.
     """
-    if diagnosis.reason is None or diagnosis.provider not in _SERVERS_WITH_IT:
+    if diagnosis.reason is None or diagnosis.provider not in SERVERS_NAMED_BY_PEOPLE:
         return None
     if not diagnosis.steps:
         return None

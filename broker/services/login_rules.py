@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from broker.addresses import as_address
 from broker.logins import Login, PasswordCredential
+from broker.providers import SERVERS_NAMED_BY_PEOPLE
 from broker.services.runtime import Runtime
 
 WINDOW = timedelta(minutes=15)
@@ -21,7 +22,6 @@ PER_ADDRESS = 20
 PER_APPLICATION = 200
 PASSWORD_BYTES = 6
 _LONGEST_SHARED = 3
-_SERVERS_NAMED_BY_PEOPLE = frozenset({"caldav", "exchange"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Rule:
 
 def of_login(runtime: Runtime, slug: str, host: str, username: str) -> Rule:
     """Give the rule of one login, however its server and user name were typed."""
-    site = _site(host) if slug in _SERVERS_NAMED_BY_PEOPLE else ""
+    site = _site(host) if slug in SERVERS_NAMED_BY_PEOPLE else ""
     name = unicodedata.normalize("NFKC", username).strip().casefold()
     local, at, domain = name.rpartition("@")
     if at and site and _site(domain) == site:

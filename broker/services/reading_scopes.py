@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from broker.errors import Forbidden
-from broker.oauth_server.scopes import expand
+from broker.oauth_server.scopes import NAMING_CALENDARS, expand
 
 ANY: frozenset[str] = frozenset()
 """Any valid token will do."""
@@ -16,18 +16,7 @@ NEEDS: Mapping[str, frozenset[str]] = {
     "profiles": ANY,
     "revoke_profile": ANY,
     # Each scope that names calendars is of no use without their list.
-    "calendars": frozenset(
-        {
-            "list_calendars",
-            "create_calendar",
-            "read_events",
-            "read_free_busy",
-            "create_event",
-            "delete_event",
-            "event_reminders",
-            "change_participation_status",
-        }
-    ),
+    "calendars": NAMING_CALENDARS | {"list_calendars"},
     "events": frozenset({"read_events"}),
     "managed_events": ANY,
     "free_busy": frozenset({"read_free_busy", "read_events"}),
