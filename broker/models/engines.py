@@ -34,6 +34,8 @@ _PRAGMAS = (
     "synchronous = NORMAL",
     "foreign_keys = ON",
     "secure_delete = ON",
+    # 4 MB: what a page out of 10,000 events and their count visit is more than the usual 2.
+    "cache_size = -4096",
 )
 
 

@@ -247,8 +247,10 @@ def _conditions(shape: _Shape) -> list[ColumnElement[bool]]:
         now, before = (_O.start_at, _O.end_at), (_O.past_start_at, _O.past_end_at)
         found.append(or_(_in_range(shape, *now), _in_range(shape, *before)))
     else:
-        # For the index alone, which cannot use what follows.
-        found += [_O.start_at < _number("to_either"), _in_range(shape, _O.start_at, _O.end_at)]
+        if not shape.one_clock:
+            # For the index alone, which cannot use what follows.
+            found.append(_O.start_at < _number("to_either"))
+        found.append(_in_range(shape, _O.start_at, _O.end_at))
     if not shape.deleted:
         found.append(_O.deleted.is_(False))
     if shape.modified:
