@@ -257,7 +257,7 @@ def _api(client: CalendarClient) -> GoogleApi:
 
 
 def _events_path(calendar_id: str) -> str:
-    return f"calendars/{quote(calendar_id, safe='')}/events"
+    return f"calendars/{quote(calendar_id, safe='@')}/events"
 
 
 def _turned(params: Mapping[str, str], token: str, operation: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
@@ -121,6 +122,19 @@ def test_answer() -> None:
     assert (207, b'{"a":1}', '"1"') == (answer.status, answer.body, answer.headers["etag"])
     assert {"a": 1} == answer.json("test", "get")
     assert [("GET", "https://api.example/?q=a+b")] == adapter.calls
+
+
+def test_parameters_arrive_as_they_were_given() -> None:
+    http, adapter = http_to(app_that_answers("200 OK", b""))
+    given = {"fields": "items(id,end)", "token": "a+b/c==", "odd": "?&#%25 \u00fc@x;y:z"}
+
+    http.call(get(params=given))
+    http.call(get(url="https://api.example/list?page=2", params=given))
+
+    first, second = (urlsplit(url).query for _, url in adapter.calls)
+    assert parse_qsl(first, strict_parsing=True) == list(given.items())
+    assert second == f"page=2&{first}"
+    assert "fields=items(id,end)" in first
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"a":', b"\xff"])
