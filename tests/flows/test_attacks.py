@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from flask import request, session
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from broker.providers.base import Provider
+from broker.providers.google import Google
 from tests.world import ADA, BROKER, GRACE, REDIRECT, SCOPE, World, csrf, form_action, query_of
 
 PUBLIC = "https://broker.example"
@@ -44,6 +47,36 @@ def test_a_state_of_one_provider_is_refused_at_the_callback_of_another(world: Wo
     assert page.status_code == 400
     assert world.calls("/token") == 0
     assert stored(world) == (0,) * 6
+
+
+class Second(Google):
+    """Another provider whose people sign in there; its code must never be taken for Google's."""
+
+    slug = "second"
+
+
+@pytest.mark.parametrize(("begun", "back"), [("google", "second"), ("second", "google")])
+def test_a_state_of_one_oauth_provider_is_refused_at_the_callback_of_another(
+    world: World, begun: str, back: str
+) -> None:
+    """B1: mix-up. The right callback still takes it."""
+    assert world.settings.google
+    second = Second(world.runtime.http, world.clock, world.settings.google)
+    cast(dict[str, Provider], world.runtime.providers)["second"] = second
+    browser = world.browser()
+    page = world.open(browser)
+    start = form_action(page).replace("/cancel", f"/{begun}")
+    leaving = browser.post(start, data={"csrf_token": csrf(page)}).headers["Location"]
+    assert f"connect%2F{begun}%2Fcallback" in leaving
+    state = query_of(leaving)["state"]
+
+    refused = browser.get(f"/connect/{back}/callback?state={state}&code=x")
+
+    assert refused.status_code == 400
+    assert world.calls("/token") == 0
+    assert stored(world) == (0,) * 6
+    browser.get(f"/connect/{begun}/callback?state={state}&code=x")
+    assert world.calls("/token") == 1
 
 
 def test_an_answer_of_another_issuer_is_refused(world: World) -> None:
