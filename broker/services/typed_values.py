@@ -11,9 +11,11 @@ from collections.abc import Mapping
 import msgspec
 from sqlalchemy import or_, select, update
 
+from broker.crypto import same
 from broker.models import ConnectAttempt, reading, transaction
 from broker.models.base import table_of
 from broker.services.attempts import Attempt
+from broker.services.login_rules import PASSWORD_BYTES
 from broker.services.runtime import Runtime
 
 _ATTEMPTS = table_of(ConnectAttempt)
@@ -24,17 +26,26 @@ class _Typed(msgspec.Struct, frozen=True):
 
     typed: dict[str, str]
     diagnosis: str = ""
+    refused: str = ""
 
 
 def keep(
-    runtime: Runtime, attempt: Attempt, slug: str, values: Mapping[str, str], *, diagnosis: str = ""
+    runtime: Runtime,
+    attempt: Attempt,
+    slug: str,
+    values: Mapping[str, str],
+    *,
+    diagnosis: str = "",
+    refused: Mapping[str, str] | None = None,
 ) -> None:
     """Keep what was typed for the provider *slug*, and the code of what was found trying it.
 
-    A flow under way at another provider goes first.
+    Of a form that was *refused* only a digest is kept, too short to be a password. A flow under
+    way at another provider goes first.
     """
     table = _ATTEMPTS.c
-    plain = msgspec.json.encode(_Typed(dict(values), diagnosis))
+    mark = _mark(runtime, attempt, refused) if refused is not None else ""
+    plain = msgspec.json.encode(_Typed(dict(values), diagnosis, mark))
     with transaction() as session:
         session.execute(
             update(_ATTEMPTS)
@@ -55,6 +66,17 @@ def kept(runtime: Runtime, attempt: Attempt, slug: str) -> dict[str, str]:
 def diagnosis_code(runtime: Runtime, attempt: Attempt, slug: str) -> str:
     """Give the code of what was found when it was tried last; empty when nothing was."""
     return _opened(runtime, attempt, slug).diagnosis
+
+
+def was_refused(runtime: Runtime, attempt: Attempt, slug: str, sent: Mapping[str, str]) -> bool:
+    """Tell whether this very form was refused when it was tried last."""
+    held = _opened(runtime, attempt, slug).refused
+    return bool(held) and same(held.encode(), _mark(runtime, attempt, sent).encode())
+
+
+def _mark(runtime: Runtime, attempt: Attempt, sent: Mapping[str, str]) -> str:
+    parts = (text for pair in sorted(sent.items()) for text in pair)
+    return runtime.vault.digest("typed_values", attempt.id, *parts)[:PASSWORD_BYTES].hex()
 
 
 def _opened(runtime: Runtime, attempt: Attempt, slug: str) -> _Typed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,7 +11,14 @@ from flask import g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import escape
 
-from broker.errors import AddressRefused, AttemptOver, BrokerError, HostUnconfirmed
+from broker.errors import (
+    AddressRefused,
+    AttemptOver,
+    AuthorizationLost,
+    BrokerError,
+    HostUnconfirmed,
+    LoginRejected,
+)
 from broker.oauth_server.scopes import sentences
 from broker.providers.base import OAuthProvider, PasswordProvider, Provider
 from broker.services import applications, connect, connection_doctor, typed_values
@@ -28,6 +36,7 @@ from broker.web.words import known_code, words_for
 
 log = logging.getLogger(__name__)
 
+LOADED_AGAIN_WITHIN = timedelta(minutes=1)
 RETRIED_IN_PLACE = frozenset(
     {"permission_unticked", "no_refresh_token", "sign_in_refused", "wrong_login"}
 )
@@ -109,10 +118,33 @@ def password_form(attempt: Attempt, slug: str) -> PasswordForm:
     return FORMS[slug](data=typed, with_terms=has_terms())
 
 
-def keep_typed(attempt: Attempt, slug: str, form: PasswordForm, *, diagnosis: str = "") -> None:
+def keep_typed(
+    attempt: Attempt,
+    slug: str,
+    form: PasswordForm,
+    *,
+    diagnosis: str = "",
+    is_refused: bool = False,
+) -> None:
     """Keep what was sent, the password excepted, and the code of what was found trying it."""
     values = {name: text for name, text in form.to_keep().items() if not form[name].errors}
-    typed_values.keep(current_runtime(), attempt, slug, values, diagnosis=diagnosis)
+    refused = form.sent() if is_refused else None
+    runtime = current_runtime()
+    typed_values.keep(runtime, attempt, slug, values, diagnosis=diagnosis, refused=refused)
+
+
+def refused_just_now(attempt: Attempt, slug: str, form: PasswordForm) -> Diagnosis | None:
+    """Give what was found when this very form was refused a moment ago.
+
+    A page that is loaded again, or a button that is pressed twice, sends it once more, which
+    would be one more refused login in the person's directory and tell nothing new.
+    """
+    runtime = current_runtime()
+    if not typed_values.was_refused(runtime, attempt, slug, form.sent()):
+        return None
+    found = connection_doctor.find(runtime, typed_values.diagnosis_code(runtime, attempt, slug))
+    is_fresh = found is not None and runtime.clock.now() - found.at < LOADED_AGAIN_WITHIN
+    return found if is_fresh else None
 
 
 def failed(
@@ -135,7 +167,10 @@ def failed(
         return _confirm(attempt, provider, typed, error.host)
     if typed is not None:
         if diagnosis is not None:
-            keep_typed(attempt, provider.slug, typed, diagnosis=diagnosis.code)
+            is_refused = isinstance(error, LoginRejected | AuthorizationLost)
+            keep_typed(
+                attempt, provider.slug, typed, diagnosis=diagnosis.code, is_refused=is_refused
+            )
         if isinstance(error, AddressRefused) and error.instead:
             blamed = typed[words_for(code).field]
             said = escape(_("Write this instead: %(address)s"))

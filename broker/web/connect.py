@@ -239,6 +239,11 @@ def _prove_password(attempt: Attempt, provider: PasswordProvider) -> ResponseRet
     runtime = current_runtime()
     form = attempt_pages.password_form(attempt, provider.slug)
     is_whole = form.validate_on_submit()
+    before = attempt_pages.refused_just_now(attempt, provider.slug, form) if is_whole else None
+    if before is not None:
+        return attempt_pages.form(
+            attempt, provider, form=form, notice=before.reason, diagnosis=before
+        )
     attempt_pages.keep_typed(attempt, provider.slug, form)
     if not is_whole:
         return attempt_pages.form(attempt, provider, form=form)

@@ -72,6 +72,10 @@ class PasswordForm(ConnectForm):
         """Give what was typed; only after the form was found to be valid."""
         raise NotImplementedError
 
+    def sent(self) -> dict[str, str]:
+        """Give all that makes one sending of the form the same as another."""
+        return {name: self[name].data or "" for name in (*self.kept, self.secret)}
+
     def to_keep(self) -> dict[str, str]:
         """Give what outlives a page, without the password that some write into an address."""
         return {name: without_password(self[name].data or "") for name in self.kept}
