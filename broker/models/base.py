@@ -77,7 +77,8 @@ def transaction() -> Iterator[Session]:
     write. On SQLite the write lock is taken at once (`BEGIN IMMEDIATE`): a transaction that
     reads first and writes later loses updates there. Does not nest.
     """
-    session = _forgetting_reads()
+    _forget_reads()
+    session = db.session()
     token = purpose.set(Purpose.WRITING)
     try:
         session.connection()
@@ -97,7 +98,7 @@ def at_once() -> Iterator[DbConnection]:
     A third of what a transaction costs, and on PostgreSQL one round trip in place of three. It
     holds nothing afterwards. What was read before is read again, as after a transaction.
     """
-    _forgetting_reads()
+    _forget_reads()
     token = purpose.set(Purpose.AT_ONCE)
     try:
         with db.engine.connect() as connection:
@@ -106,16 +107,16 @@ def at_once() -> Iterator[DbConnection]:
         purpose.reset(token)
 
 
-def _forgetting_reads() -> Session:
-    """Give the session, whose snapshot has ended, and so has that of `snapshot`."""
+def _forget_reads() -> None:
+    """End the snapshots of `reading` and `snapshot`; a session that nobody made is not needed."""
     if purpose.get() is Purpose.WRITING:
         raise RuntimeError("a transaction inside a transaction")
-    session = db.session()
-    if session.new or session.dirty or session.deleted:
-        raise RuntimeError("changes were made outside a transaction")
-    session.rollback()
+    if db.session.registry.has():
+        session = db.session()
+        if session.new or session.dirty or session.deleted:
+            raise RuntimeError("changes were made outside a transaction")
+        session.rollback()
     _let_go()
-    return session
 
 
 def changed(
