@@ -27,8 +27,6 @@ log = logging.getLogger(__name__)
 SHARE_EVERY_S = 0.2
 AWAY_FOR_S = 5.0
 _SWEEP_ABOVE = 1_000
-_SECOND = timedelta(seconds=1)
-_MINUTE = timedelta(minutes=1)
 
 _Key = tuple[str, int]
 

@@ -17,7 +17,9 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from sandbox.stand_in.issuing import begun, named, private_pem, usage
 
 DOMAIN = "corp.calbroker.test"
 # The last is a hoster's: another company's name for a server that the password may go to.
@@ -81,7 +83,7 @@ class Authority:
         if loopback:
             alternatives.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
         certificate = (
-            _builder(_name(names[0]), issuer[0].subject, key, end - _LASTS - timedelta(days=2), end)
+            begun(named(names[0]), issuer[0].subject, key, end - _LASTS - timedelta(days=2), end)
             .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer[1].public_key()),
@@ -91,7 +93,7 @@ class Authority:
             .sign(issuer[1], hashes.SHA256())
         )
         place = self.folder / f"{label}.pem"
-        _write(place, _private(key) + certificate.public_bytes(serialization.Encoding.PEM))
+        _write(place, private_pem(key) + certificate.public_bytes(serialization.Encoding.PEM))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(place)
         der = certificate.public_bytes(serialization.Encoding.DER)
@@ -104,7 +106,7 @@ def _kept(certificate: Path, key: Path, name: str) -> _Pair:
     held = _load(certificate, key)
     if held is None:
         held = _authority(name)
-        _write(key, _private(held[1]))
+        _write(key, private_pem(held[1]))
         certificate.write_bytes(held[0].public_bytes(serialization.Encoding.PEM))
     return held
 
@@ -113,9 +115,9 @@ def _authority(name: str) -> _Pair:
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
     certificate = (
-        _builder(_name(name), _name(name), key, now - _LASTS, now + 4 * _LASTS)
+        begun(named(name), named(name), key, now - _LASTS, now + 4 * _LASTS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(_signs(), critical=True)
+        .add_extension(usage(signs=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -130,50 +132,6 @@ def _load(certificate: Path, key: Path) -> _Pair | None:
     except (FileNotFoundError, ValueError):
         pass
     return None
-
-
-def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-
-def _builder(
-    subject: x509.Name,
-    issuer: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
-    since: datetime,
-    until: datetime,
-) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(since)
-        .not_valid_after(until)
-    )
-
-
-def _signs() -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
 
 
 def _write(path: Path, content: bytes) -> None:

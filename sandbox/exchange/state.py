@@ -115,19 +115,6 @@ class PersonHandle:
         with self._store.transaction():
             self._store.remove(self.calendar(calendar), number)
 
-    def delete_occurrence(self, number: int, original: datetime) -> None:
-        """Delete one occurrence of a series in the default calendar by its original start."""
-        with self._store.transaction():
-            folder = self.calendar()
-            item = folder.items[number]
-            item.deleted.append(int(original.timestamp()))
-            self._store.put(folder, item)
-
-    def set_password(self, password: str) -> None:
-        """Change the person's password."""
-        with self._store.transaction():
-            self.person.password = password
-
     def unlock(self) -> None:
         """Forget wrong passwords, as an administrator can."""
         with self._store.transaction():

@@ -50,7 +50,6 @@ NAMES = {
 }
 """The zone that each stands for and its display name, by Windows id."""
 
-CUSTOM = "Customized Time Zone"
 _OFFSET = re.compile(r"(Z|[+-]\d\d:\d\d)$")
 
 
