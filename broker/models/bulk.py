@@ -107,4 +107,5 @@ def _sent_as(column: Column[Any]) -> str:
     """Name the type that values travel as; a text's length is for the table to check."""
     if isinstance(column.type, String):
         return "TEXT"
+    # SQLAlchemy gives its dialects no typed constructor.
     return str(column.type.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]

@@ -234,8 +234,8 @@ def error_of(trouble: Trouble, operation: str, status: int | None = None) -> Bro
     return _ERRORS[trouble.meaning](*where, detail=trouble.code or "unknown response code")
 
 
-def _elsewhere(*where: object, detail: str) -> BrokerError:
-    return ServerMoved(*where, detail=MOVED)  # type: ignore[arg-type]
+def _elsewhere(provider: str, operation: str, status: int | None, *, detail: str) -> BrokerError:
+    return ServerMoved(provider, operation, status, detail=MOVED)
 
 
 def _conflict(*where: object, detail: str) -> BrokerError:
@@ -250,8 +250,8 @@ def _bad_event(*where: object, detail: str) -> BrokerError:
     return UserError("event_refused")
 
 
-def _too_new(*where: object, detail: str) -> BrokerError:
-    return ProtocolError(*where, detail=TOO_NEW)  # type: ignore[arg-type]
+def _too_new(provider: str, operation: str, status: int | None, *, detail: str) -> BrokerError:
+    return ProtocolError(provider, operation, status, detail=TOO_NEW)
 
 
 _ERRORS: Mapping[Meaning, Callable[..., BrokerError]] = {
