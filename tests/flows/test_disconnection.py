@@ -661,7 +661,8 @@ def test_a_relink_that_is_cancelled_does_not_say_that_it_worked(world: World) ->
     refuse(world)
     profile = world.profile(world.renew(tokens))
     browser = world.browser()
-    opened = browser.get(profile["profile_relink_url"].removeprefix(world.settings.public_url))
+    relink = profile["profile_relink_url"].removeprefix(world.settings.public_url)
+    opened = world.begin(browser, relink)
     handle = opened.headers["Location"].split("/")[2]
     page = browser.get(opened.headers["Location"])
 
