@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 
 from broker.clock import Clock
 from broker.domain import Changes, EventDraft, RemoteCalendar, RemoteEvent, Window
@@ -14,7 +15,7 @@ from broker.errors import CalendarGone, ProviderUnavailable
 from broker.http import Http
 from broker.line import Line
 from broker.logins import Credential, Login, PasswordCredential
-from broker.providers._ews import get_user_availability, writes
+from broker.providers._ews import folders, get_user_availability, writes
 from broker.providers._ews.changes import Reader
 from broker.providers._ews.discovery.records import MailDns, MailRecords
 from broker.providers._ews.folders import (
@@ -28,6 +29,7 @@ from broker.providers._ews.folders import (
 )
 from broker.providers._ews.get_user_availability import BusySpan, GetUserAvailability
 from broker.providers._ews.joining import Joining
+from broker.providers._ews.paging import paged
 from broker.providers._ews.people import GetRoomLists, GetRooms, Mailbox, ResolveNames
 from broker.providers._ews.session import Session
 from broker.providers._ews.stream import Stream
@@ -109,8 +111,9 @@ class ExchangeClient:
 
     def _folders(self) -> Iterator[Folder]:
         offset: int | None = 0
+        most = folders.MOST
         while offset is not None:
-            page = self.session.call(FindFolder(offset))
+            page, most = paged(self.session, partial(FindFolder, offset), most)
             yield from page.folders
             offset = page.next_offset
 

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice
 
-from lxml import etree
-
 from broker.domain import Changes, RemoteEvent, Window
-from broker.errors import CursorExpired, ProtocolError, ProviderError, ProviderUnavailable
-from broker.providers._ews import get_item
+from broker.errors import CursorExpired, ProtocolError
+from broker.providers._ews import get_item, sync_folder_items
 from broker.providers._ews.calendar_items import (
     Series,
     ends_before,
@@ -26,12 +24,12 @@ from broker.providers._ews.calendar_items import (
     stand_in,
 )
 from broker.providers._ews.faults import PROVIDER
-from broker.providers._ews.get_item import GetItem
+from broker.providers._ews.fetching import Fetcher
+from broker.providers._ews.paging import paged
 from broker.providers._ews.session import Session
 from broker.providers._ews.sync_folder_items import Listed, SyncFolderItems
 
 MAX_PAGES = 10_000
-MAX_TRIES = 3
 BATCHES = 6
 """How many answers become one page: what is written at once costs less. A slow server takes a
 minute for each, and a page has to come in the ten that work may take without getting on."""
@@ -40,20 +38,6 @@ PAGE_CHARACTERS = 1_000_000
 _EXCEPTION_CHARACTERS = 2_000
 
 _CURSOR = re.compile(r"ews:([!-~]+)", re.ASCII)
-_TOO_LARGE = frozenset({"body too large", "too large", "not well-formed"})
-
-
-@dataclass(slots=True)
-class Fetched:
-    """What became of some ids: events, and ids of which nothing could be made."""
-
-    items: dict[str, etree._Element] = field(default_factory=dict)
-    skipped: set[str] = field(default_factory=set)
-
-    def add(self, other: Fetched) -> None:
-        """Take what another fetch brought."""
-        self.items |= other.items
-        self.skipped |= other.skipped
 
 
 class Reader:
@@ -63,6 +47,7 @@ class Reader:
         self._session = session
         self._folder = folder
         self._window = window
+        self._fetcher = Fetcher(session)
 
     def changes(self, cursor: str | None) -> Iterator[Changes]:
         """Yield what changed since *cursor*; everything in the window when None.
@@ -73,9 +58,10 @@ class Reader:
         if cursor is not None and match is None:
             raise CursorExpired(PROVIDER, "SyncFolderItems", detail="unknown cursor")
         state, complete = match[1] if match else None, match is None
+        most = sync_folder_items.MOST
         for _ in range(MAX_PAGES):
-            asked = SyncFolderItems(self._folder, state, with_times=complete)
-            page = self._session.call(asked)
+            asking = partial(SyncFolderItems, self._folder, state, complete)
+            page, most = paged(self._session, asking, most)
             batches = _batches(self._worth_reading(page.listed, complete))
             for batch in batches:
                 some = chain((batch,), islice(batches, BATCHES - 1))
@@ -102,7 +88,7 @@ class Reader:
         skipped: set[str] = set()
         characters = 0
         for ids in batches:
-            fetched = self._fetch(ids)
+            fetched = self._fetcher.fetch(ids)
             skipped |= fetched.skipped
             for remote_id, item in fetched.items.items():
                 try:
@@ -127,7 +113,7 @@ class Reader:
         places = {place.item_id: (place, one) for one in series for place in one.exceptions}
         found: dict[str, RemoteEvent] = {}
         for batch in _batches(remote_id for remote_id in places if remote_id):
-            for remote_id, item in self._fetch(batch).items.items():
+            for remote_id, item in self._fetcher.fetch(batch).items.items():
                 place, one = places[remote_id]
                 try:
                     found[remote_id] = read_exception(item, place, one)
@@ -136,38 +122,6 @@ class Reader:
         for one in series:
             for place in one.exceptions:
                 yield found.get(place.item_id) or stand_in(place, one)
-
-    def _fetch(self, ids: tuple[str, ...]) -> Fetched:
-        """Read items; where an answer is too large or damaged, in halves, down to the culprit."""
-        try:
-            return self._fetch_all(ids)
-        except (ProtocolError, ProviderUnavailable) as error:
-            if error.detail not in _TOO_LARGE:
-                raise
-            if len(ids) == 1:
-                return Fetched(skipped=set(ids))
-            return self._fetch_halves(ids, error)
-
-    def _fetch_halves(self, ids: tuple[str, ...], error: ProviderError) -> Fetched:
-        middle = len(ids) // 2
-        fetched = self._fetch(ids[:middle])
-        fetched.add(self._fetch(ids[middle:]))
-        if not fetched.items:
-            # It was no single item: the server is not well.
-            raise error
-        return fetched
-
-    def _fetch_all(self, ids: tuple[str, ...]) -> Fetched:
-        """Read items, asking again for those before which the server stopped."""
-        fetched = Fetched()
-        for _ in range(MAX_TRIES):
-            batch = self._session.call(GetItem(ids))
-            fetched.items |= batch.items
-            fetched.skipped |= batch.missing
-            if not batch.left:
-                return fetched
-            ids = batch.left
-        raise ProviderUnavailable(PROVIDER, "GetItem", 200, detail="batch stopped")
 
 
 def _characters(read: RemoteEvent | Series) -> int:

@@ -1,14 +1,10 @@
-"""What Exchange's refusals mean: one table of response codes. Statuses are in `statuses`.
-
-https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode
-"""
+"""What Exchange's refusals become. Their codes are in `meanings`, statuses in `statuses`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import Enum, auto
 from typing import TypeVar
 
 from lxml import etree
@@ -28,6 +24,7 @@ from broker.errors import (
     UserError,
 )
 from broker.providers._ews.markup import SOAP, E, M, T, child_text
+from broker.providers._ews.meanings import MEANINGS, Meaning
 from broker.retry_after import bounded
 
 PROVIDER = "exchange"
@@ -38,112 +35,9 @@ MOVED = "mailbox is elsewhere"
 SIGN_IN_PAGE = "sign-in page in front"
 NOT_EWS = "not EWS"
 TOO_NEW = "version not spoken"
+TOO_MUCH = "asked for too much"
 ITEM_GONE = "ErrorItemNotFound"
 BATCH_STOPPED = "ErrorBatchProcessingStopped"
-
-
-class Meaning(Enum):
-    """What a response code asks of us."""
-
-    BUSY = auto()  # wait as long as told
-    TRANSIENT = auto()  # the server is changing: again in a while
-    ELSEWHERE = auto()  # the mailbox is at another server
-    REFUSED = auto()  # the login no longer works
-    FORBIDDEN = auto()  # it works, but not for this
-    FOLDER_GONE = auto()
-    ITEM_GONE = auto()
-    NOBODY = auto()  # no such person, list or room
-    STATE_DEAD = auto()  # what was kept of us is lost: begin anew
-    UNHEARD = auto()  # no notifications: polling has to do
-    CONFLICT = auto()  # changed since it was read
-    NOT_EDITABLE = auto()  # wrong role, or the event is in a wrong state
-    BAD_EVENT = auto()  # what is to be written makes no sense there
-    TOO_NEW = auto()  # a version that the server does not speak
-    BUG = auto()  # ours
-
-
-def _codes(meaning: Meaning, names: str) -> dict[str, Meaning]:
-    return {f"Error{name}": meaning for name in names.split()}
-
-
-MEANINGS: Mapping[str, Meaning] = {
-    **_codes(Meaning.BUSY, "ServerBusy ExceededConnectionCount"),
-    **_codes(
-        Meaning.TRANSIENT,
-        "MailboxMoveInProgress MailboxStoreUnavailable MailboxFailover ADUnavailable ADOperation "
-        "ConnectionFailed TimeoutExpired InternalServerTransientError InsufficientResources "
-        "InternalServerError BatchProcessingStopped ExceededFindCountLimit "
-        "NotEnoughMemory ADSessionFilter CrossSiteRequest",
-    ),
-    **_codes(
-        Meaning.ELSEWHERE,
-        "NonExistentMailbox ProxyRequestNotAllowed ProxyServiceDiscoveryFailed "
-        "NoRespondingCASInDestinationSite ProxyRequestProcessingFailed",
-    ),
-    **_codes(Meaning.REFUSED, "PasswordExpired PasswordChangeRequired AccountDisabled"),
-    **_codes(
-        Meaning.FORBIDDEN,
-        "AccessDenied ImpersonateUserDenied ImpersonationDenied ImpersonationFailed "
-        "InvalidUserPrincipalName InvalidUserSid InvalidSid MissingEmailAddress QuotaExceeded "
-        "MessageSizeExceeded NoFreeBusyAccess CreateItemAccessDenied DeleteItemsFailed "
-        "FolderSavePropertyError",
-    ),
-    **_codes(
-        Meaning.FOLDER_GONE,
-        "FolderNotFound SyncFolderNotFound InvalidId InvalidIdMalformed InvalidIdMonikerTooLong "
-        "InvalidFolderId ParentFolderNotFound",
-    ),
-    **_codes(
-        Meaning.ITEM_GONE,
-        "ItemNotFound CalendarOccurrenceIndexIsOutOfRecurrenceRange "
-        "CalendarOccurrenceIsDeletedFromRecurrence",
-    ),
-    **_codes(
-        Meaning.NOBODY,
-        "NameResolutionNoResults NameResolutionNoMailbox NameResolutionMultipleResults "
-        "MailRecipientNotFound CannotFindRoomList InvalidSmtpAddress",
-    ),
-    **_codes(
-        Meaning.STATE_DEAD,  # of which the schema spells one without its c
-        "InvalidSyncStateData InvalidWatermark SubscriptionNotFound ReadEventsFailed "
-        "MissedNotificationEvents ExpiredSubscription InvalidSubscription "
-        "SubscriptionUnsubsribed SubscriptionUnsubscribed",
-    ),
-    **_codes(
-        Meaning.UNHEARD,
-        "ExceededSubscriptionCount InvalidSubscriptionRequest InvalidPushSubscriptionUrl "
-        "SubscriptionAccessDenied SubscriptionDelegateAccessNotSupported",
-    ),
-    **_codes(
-        Meaning.CONFLICT,
-        "IrresolvableConflict StaleObject ChangeKeyRequired ChangeKeyRequiredForWriteOperations "
-        "InvalidChangeKey",
-    ),
-    **_codes(
-        Meaning.NOT_EDITABLE,
-        "CalendarIsOrganizerForAccept CalendarIsOrganizerForDecline CalendarIsOrganizerForRemove "
-        "CalendarIsOrganizerForTentative CalendarIsNotOrganizer CalendarIsCancelledForAccept "
-        "CalendarCannotUpdateDeletedItem CalendarMeetingRequestIsOutOfDate",
-    ),
-    **_codes(
-        Meaning.BAD_EVENT,
-        "CalendarEndDateIsEarlierThanStartDate CalendarDurationIsTooLong CalendarInvalidRecurrence "
-        "CalendarInvalidTimeZone CalendarInvalidDayForTimeChangePattern OccurrenceCrossingBoundary "
-        "OccurrenceTimeSpanTooBig RecurrenceEndDateTooBig RecurrenceHasNoOccurrence "
-        "InvalidPropertySet CalendarOutOfRange InvalidTimeZone TimeZone",
-    ),
-    **_codes(
-        Meaning.TOO_NEW,
-        "InvalidServerVersion InvalidSchemaVersionForMailboxVersion IncorrectSchemaVersion",
-    ),
-    **_codes(
-        Meaning.BUG,
-        "InvalidRequest SchemaValidation InvalidOperation CalendarViewRangeTooBig "
-        "TimeIntervalTooBig "
-        "SendMeetingInvitationsRequired SendMeetingInvitationsOrCancellationsRequired "
-        "SendMeetingCancellationsRequired",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,12 +144,18 @@ def _bad_event(*where: object, detail: str) -> BrokerError:
     return UserError("event_refused")
 
 
+def _too_much(provider: str, operation: str, status: int | None, *, detail: str) -> BrokerError:
+    return ProviderUnavailable(provider, operation, status, detail=TOO_MUCH)
+
+
 def _too_new(provider: str, operation: str, status: int | None, *, detail: str) -> BrokerError:
     return ProtocolError(provider, operation, status, detail=TOO_NEW)
 
 
 _ERRORS: Mapping[Meaning, Callable[..., BrokerError]] = {
     Meaning.TRANSIENT: ProviderUnavailable,
+    Meaning.FAILED: ProviderUnavailable,
+    Meaning.TOO_MUCH: _too_much,
     Meaning.ELSEWHERE: _elsewhere,
     Meaning.REFUSED: AuthorizationLost,
     Meaning.FORBIDDEN: PermissionMissing,

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from lxml import etree
 
 from broker.errors import ProtocolError
-from broker.providers._ews.faults import PROVIDER, Meaning, Message, error_of, messages_of, paired
+from broker.providers._ews.faults import PROVIDER, Message, error_of, messages_of, paired
 from broker.providers._ews.markup import M, T, child_text, element, id_of
+from broker.providers._ews.meanings import Meaning
 from broker.providers._ews.session import Version
 
 CALENDAR, DELETED, ROOT = "calendar", "deleteditems", "msgfolderroot"
@@ -77,7 +78,7 @@ class GetFolder:
         return _folder(folders[0], self.name)
 
 
-_OF_THE_SERVER = frozenset({Meaning.BUSY, Meaning.TRANSIENT})
+_OF_THE_SERVER = frozenset({Meaning.BUSY, Meaning.TRANSIENT, Meaning.FAILED})
 
 
 def _well_known(place: Place) -> str:
@@ -100,13 +101,14 @@ class FindFolder:
     """List the calendars of the mailbox, from *offset* on."""
 
     offset: int = 0
+    most: int = MOST
     name: str = "FindFolder"
 
     def body(self, version: Version) -> str:
         """Write the request."""
         return (
             f'<m:FindFolder Traversal="Deep">{_SHAPE}'
-            f'<m:IndexedPageFolderView MaxEntriesReturned="{MOST}" Offset="{self.offset}"'
+            f'<m:IndexedPageFolderView MaxEntriesReturned="{self.most}" Offset="{self.offset}"'
             ' BasePoint="Beginning"/><m:Restriction>'
             '<t:Contains ContainmentMode="Prefixed" ContainmentComparison="IgnoreCase">'
             '<t:FieldURI FieldURI="folder:FolderClass"/>'

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from broker.providers._ews.faults import BATCH_STOPPED, Meaning, error_of, paired
+from broker.providers._ews.faults import BATCH_STOPPED, error_of, paired
 from broker.providers._ews.markup import M, T, child, item_id
+from broker.providers._ews.meanings import Meaning
 from broker.providers._ews.session import Version
 from broker.providers._ews.tag import TAG_FIELD
 
@@ -46,13 +47,15 @@ _SHAPES = {
 class Batch:
     """What became of the ids that were asked for.
 
-    *items* are those that are events, *foreign* are of another kind, *missing* could not be
-    read one by one, and *left* were not looked at: the server stopped before them.
+    *items* are those that are events, *foreign* are of another kind, *missing* are gone or not
+    to be read, *failed* may do better alone, and *left* were not looked at: the server stopped
+    before them.
     """
 
     items: dict[str, etree._Element]
     foreign: frozenset[str]
     missing: frozenset[str]
+    failed: tuple[str, ...]
     left: tuple[str, ...]
 
 
@@ -71,7 +74,8 @@ class GetItem:
     def read(self, response: etree._Element) -> Batch:
         """Sort the answers. Raises for what concerns the mailbox and not one item."""
         items: dict[str, etree._Element] = {}
-        foreign, missing, left = set[str](), set[str](), list[str]()
+        foreign, missing = set[str](), set[str]()
+        failed, left = list[str](), list[str]()
         for asked, message in paired(self.ids, response, self.name):
             trouble = message.trouble
             if trouble is None:
@@ -83,11 +87,13 @@ class GetItem:
                     foreign.add(asked)
             elif trouble.code == BATCH_STOPPED:
                 left.append(asked)
+            elif trouble.meaning is Meaning.FAILED and len(self.ids) > 1:
+                failed.append(asked)
             elif trouble.meaning in _OF_ONE:
                 missing.add(asked)
             else:
                 raise error_of(trouble, self.name, 200)
-        return Batch(items, frozenset(foreign), frozenset(missing), tuple(left))
+        return Batch(items, frozenset(foreign), frozenset(missing), tuple(failed), tuple(left))
 
 
 # What is wrong with one item, though others of its mailbox are well.

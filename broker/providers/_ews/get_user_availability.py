@@ -10,9 +10,10 @@ from lxml import etree
 from broker.domain import Busy, Window
 from broker.errors import ProtocolError
 from broker.providers._ews.calendar_items import BUSY
-from broker.providers._ews.faults import PROVIDER, Meaning, error_of, read_message
+from broker.providers._ews.faults import PROVIDER, error_of, read_message
 from broker.providers._ews.item_times import read_instant
 from broker.providers._ews.markup import M, T, element
+from broker.providers._ews.meanings import Meaning
 from broker.providers._ews.session import Version
 
 MOST = 100

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from lxml import etree
 
 from broker.errors import ProtocolError
-from broker.providers._ews.faults import PROVIDER, Meaning, error_of, messages_of, read_message
+from broker.providers._ews.faults import PROVIDER, error_of, messages_of, read_message
 from broker.providers._ews.markup import M, T, element
+from broker.providers._ews.meanings import Meaning
 from broker.providers._ews.session import Version
 
 

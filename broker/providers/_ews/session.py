@@ -14,15 +14,9 @@ from broker.clock import Clock
 from broker.errors import ProtocolError, ProviderUnavailable
 from broker.http import DEADLINE, REDIRECT_STATUSES, Answer, Call, Http
 from broker.logins import PasswordCredential
-from broker.providers._ews.faults import (
-    NOT_EWS,
-    PROVIDER,
-    Meaning,
-    Trouble,
-    error_of,
-    read_fault,
-)
+from broker.providers._ews.faults import NOT_EWS, PROVIDER, Trouble, error_of, read_fault
 from broker.providers._ews.markup import MAX_BYTES, SOAP, UnreadableXml, parse
+from broker.providers._ews.meanings import Meaning
 from broker.providers._ews.moving import new_endpoint
 from broker.providers._ews.signing_in import NO_SCHEME, NoScheme, Scheme, SignIn
 from broker.providers._ews.statuses import status_error

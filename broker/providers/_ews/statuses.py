@@ -14,7 +14,7 @@ from broker.errors import (
     ServerMoved,
 )
 from broker.http import Answer
-from broker.providers._ews.faults import ACCESS_REFUSED, NOT_EWS, PROVIDER, SIGN_IN_PAGE
+from broker.providers._ews.faults import ACCESS_REFUSED, NOT_EWS, PROVIDER, SIGN_IN_PAGE, TOO_MUCH
 from broker.retry_after import retry_after
 
 REDIRECTED = "redirected"
@@ -44,6 +44,8 @@ def status_error(answer: Answer, operation: str, now: datetime) -> BrokerError:
         return ProviderUnavailable(*where, detail=ACCESS_REFUSED)
     if status in {404, 405, 410, 501}:
         return ProviderUnavailable(*where, detail=NOT_EWS)
+    if status == 413:
+        return ProtocolError(*where, detail=TOO_MUCH)
     if status >= 500:
         return ProviderUnavailable(*where)
     return ProtocolError(*where, detail=NOT_EWS)

@@ -11,8 +11,9 @@ from datetime import timedelta
 from lxml import etree
 
 from broker.errors import ConfigurationRefused, ProtocolError
-from broker.providers._ews.faults import PROVIDER, TOO_NEW, Meaning, Message, error_of, messages_of
+from broker.providers._ews.faults import PROVIDER, TOO_NEW, Message, error_of, messages_of
 from broker.providers._ews.markup import M, checked_id, child_text, element, folder_id
+from broker.providers._ews.meanings import Meaning
 from broker.providers._ews.session import Version
 
 _EVENTS = "".join(

@@ -62,6 +62,7 @@ class SyncFolderItems:
     folder: str
     state: str | None = None
     with_times: bool = False
+    most: int = MOST
     name: str = "SyncFolderItems"
 
     def body(self, version: Version) -> str:
@@ -72,7 +73,7 @@ class SyncFolderItems:
             "<m:SyncFolderItems><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape>"
             f"{_TIMES if self.with_times else ''}</m:ItemShape>"
             f"<m:SyncFolderId>{folder_id(self.folder)}</m:SyncFolderId>{state}"
-            f"<m:MaxChangesReturned>{MOST}</m:MaxChangesReturned></m:SyncFolderItems>"
+            f"<m:MaxChangesReturned>{self.most}</m:MaxChangesReturned></m:SyncFolderItems>"
         )
 
     def read(self, response: etree._Element) -> SyncPage:
