@@ -119,7 +119,8 @@ class EventDraft:
     *uid* is safe in an address and new in the whole account. *start* and *end* are aware; for
     an all-day event they are midnight UTC of the first day and of the day after the last.
     *tzid* is the IANA zone that they are shown in, None for UTC. *remote_id* is where the
-    event is; None for one that we named ourselves, or that is new.
+    event is; None for one that we named ourselves, or that is new. *attendees* are to be
+    invited, and nobody else; None says nothing of people, and so no meeting is written by it.
     """
 
     uid: str
@@ -132,6 +133,7 @@ class EventDraft:
     tzid: str | None = None
     transparent: bool = False
     remote_id: str | None = None
+    attendees: tuple[Attendee, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,23 @@ class Changes:
     whole_series: bool = False
     skipped: frozenset[str] = frozenset()
     tzid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BusySpan:
+    """A stretch of somebody's time, in aware UTC."""
+
+    start: datetime
+    end: datetime
+    busy: Busy
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """Somebody, or some room, by mail address."""
+
+    email: str
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ def save(dav: Dav, calendar_id: str, draft: EventDraft, etag: str | None) -> Rem
     `If-Match: *` is never sent: iCloud takes it for its opposite. Raises EditConflict, UserError
     `event_not_editable`, PermissionMissing, CalendarGone and other ProviderErrors.
     """
+    if draft.attendees:
+        raise UserError("event_refused")
     path = draft.remote_id or f"{calendar_id.rstrip('/')}/{quote(draft.uid, safe='')}.ics"
     now = dav.clock.now()
     if etag is None:

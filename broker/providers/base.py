@@ -15,8 +15,10 @@ from datetime import timedelta
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from broker.domain import (
+    BusySpan,
     Changes,
     EventDraft,
+    Mailbox,
     Notification,
     OpenedSubscription,
     RemoteCalendar,
@@ -57,17 +59,50 @@ class EventWriter(Protocol):
     def save(self, calendar_id: str, event: EventDraft, *, etag: str | None) -> RemoteEvent:
         """Create an event when *etag* is None, else change the one that still has it.
 
-        Nobody is invited and nobody is told. Raises EditConflict when the event is there
-        already, or is not as it was; UserError `event_not_editable` for a series or a meeting;
-        PermissionMissing and other ProviderErrors.
+        Who is invited by the draft's attendees, or no longer, is told; where it has none, nobody.
+        Raises EditConflict when the event is there already, or is not as it was; UserError
+        `event_not_editable` for a series, a meeting of somebody else's, or one that the draft
+        says nothing of, and `event_refused` where nobody can be invited; PermissionMissing and
+        other ProviderErrors.
         """
         ...
 
     def delete(self, calendar_id: str, remote_id: str, *, etag: str | None) -> None:
         """Delete an event that still has *etag*, or whatever it is when None.
 
-        An event already gone is a success. Raises EditConflict and ProviderErrors.
+        An event already gone is a success. Whom a meeting of this calendar's owner had invited
+        is told; one of somebody else's only leaves the calendar. Raises EditConflict and
+        ProviderErrors.
         """
+        ...
+
+
+@runtime_checkable
+class FreeBusySource(Protocol):
+    """A CalendarClient that knows other people's time, without a right to their calendars."""
+
+    def free_busy(
+        self, addresses: Sequence[str], window: Window
+    ) -> dict[str, list[BusySpan] | None]:
+        """Tell when people are busy, by mail address; None of whom nothing may be known."""
+        ...
+
+
+@runtime_checkable
+class PeopleFinder(Protocol):
+    """A CalendarClient with a directory of people."""
+
+    def people(self, entry: str) -> list[Mailbox]:
+        """Find whom a name, or the beginning of one, may mean."""
+        ...
+
+
+@runtime_checkable
+class RoomLister(Protocol):
+    """A CalendarClient with a directory of rooms."""
+
+    def rooms(self) -> list[Mailbox]:
+        """List the rooms that can be invited."""
         ...
 
 

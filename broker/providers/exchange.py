@@ -10,12 +10,20 @@ from datetime import timedelta
 from functools import partial
 
 from broker.clock import Clock
-from broker.domain import Changes, EventDraft, RemoteCalendar, RemoteEvent, Window
+from broker.domain import (
+    BusySpan,
+    Changes,
+    EventDraft,
+    Mailbox,
+    RemoteCalendar,
+    RemoteEvent,
+    Window,
+)
 from broker.errors import CalendarGone, ProviderUnavailable
 from broker.http import Http
 from broker.line import Line
 from broker.logins import Credential, Login, PasswordCredential
-from broker.providers._ews import folders, get_user_availability, writes
+from broker.providers._ews import folders, writes
 from broker.providers._ews.changes import Reader
 from broker.providers._ews.discovery.records import MailDns, MailRecords
 from broker.providers._ews.folders import (
@@ -27,10 +35,10 @@ from broker.providers._ews.folders import (
     Place,
     is_calendar,
 )
-from broker.providers._ews.get_user_availability import BusySpan, GetUserAvailability
+from broker.providers._ews.get_user_availability import spans_of
 from broker.providers._ews.joining import Joining
 from broker.providers._ews.paging import paged
-from broker.providers._ews.people import GetRoomLists, GetRooms, Mailbox, ResolveNames
+from broker.providers._ews.people import GetRoomLists, GetRooms, ResolveNames
 from broker.providers._ews.session import Session
 from broker.providers._ews.stream import Stream
 from broker.providers.base import CalendarClient, Hear, Verified
@@ -136,11 +144,7 @@ class ExchangeClient:
         self, addresses: Sequence[str], window: Window
     ) -> dict[str, list[BusySpan] | None]:
         """Tell when people are busy, by mail address; None of whom nothing may be known."""
-        found: dict[str, list[BusySpan] | None] = {}
-        for at in range(0, len(addresses), get_user_availability.MOST):
-            batch = tuple(addresses[at : at + get_user_availability.MOST])
-            found |= self.session.call(GetUserAvailability(batch, window))
-        return found
+        return spans_of(self.session, addresses, window)
 
     def people(self, entry: str) -> list[Mailbox]:
         """Find whom a name, or the beginning of one, may mean in the company's directory."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from werkzeug.wrappers import Response
 
 from broker.clock import FixedClock
-from broker.domain import Busy, EventDraft, RemoteEvent, window_at
+from broker.domain import Attendee, Busy, EventDraft, RemoteEvent, window_at
 from broker.errors import (
     AuthorizationLost,
     BrokerError,
@@ -204,9 +204,12 @@ class TestSave:
         path = remote.put("theirs.ics", wrap("-//T//EN", event("theirs", *span, *lines)))
         (before,) = stored(client, remote)
 
+        draft = replace(DRAFT, uid="theirs", remote_id=path)
         with pytest.raises(UserError, match="event_not_editable"):
-            draft = replace(DRAFT, uid="theirs", remote_id=path)
             client.save(remote.calendar_id, draft, etag=before.etag)
+        with pytest.raises(UserError, match="event_refused"):
+            invites = replace(draft, attendees=(Attendee("bo@fabrikam.test"),))
+            client.save(remote.calendar_id, invites, etag=before.etag)
 
         assert [before] == stored(client, remote)
 

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from broker.clock import FixedClock
-from broker.domain import Busy, Window
+from broker.domain import Busy, Mailbox, Window
 from broker.errors import RateLimited
-from broker.providers._ews.people import Mailbox
 from broker.providers.exchange import Exchange, ExchangeClient
 from sandbox.exchange.seed import ADA, ALAN, BOARDROOM, GRACE, ROOM
 from tests.providers.contract import HOUR, NOW, TUESDAY
@@ -49,6 +48,21 @@ def test_a_hundred_at_a_time(remote: ExchangeRemote, client: ExchangeClient) -> 
     addresses = [f"p{number}@corp.calbroker.test" for number in range(150)]
     assert addresses == list(client.free_busy(addresses, WEEK))
     assert 2 == remote.operations().count("GetUserAvailabilityRequest")
+
+
+def test_a_long_window_is_asked_about_in_parts(
+    remote: ExchangeRemote, client: ExchangeClient
+) -> None:
+    """Servers refuse more than some weeks; what spans two parts is told once."""
+    long = Window(TUESDAY, TUESDAY + timedelta(days=100))
+    border = TUESDAY + timedelta(days=42)
+    remote.state.person(GRACE).add_event("Across", border - HOUR, border + HOUR)
+    found = client.free_busy([GRACE, ALAN], long)
+
+    spans = found[GRACE]
+    assert spans is not None and found[ALAN] is None
+    assert 1 == [(span.start, span.end) for span in spans].count((border - HOUR, border + HOUR))
+    assert 3 == remote.operations().count("GetUserAvailabilityRequest")
 
 
 def test_a_busy_server_is_told_from_a_hidden_person(

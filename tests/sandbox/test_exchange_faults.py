@@ -391,6 +391,17 @@ def test_stale_change_key_is_a_conflict(corp: Company) -> None:
     assert ["ErrorChangeKeyRequired"] == result("NeverOverwrite", "")
     assert ["NoError"] == result("AlwaysOverwrite", key)
 
+    delete = (
+        '<m:DeleteItem DeleteType="HardDelete" SendMeetingCancellations="SendToNone">'
+        f'<m:ItemIds><t:ItemId Id="{one.get("Id")}" {{}}/></m:ItemIds></m:DeleteItem>'
+    )
+    for given, code in [
+        (key, "ErrorIrresolvableConflict"),
+        ('ChangeKey="AAAA"', "ErrorInvalidChangeKey"),
+        ("", "NoError"),
+    ]:
+        assert [code] == codes(corp.ask(delete.format(given)))
+
 
 @pytest.mark.parametrize(
     ("start", "end", "code"),

@@ -11,18 +11,20 @@ from broker.errors import ProtocolError
 from broker.providers._ews import tag
 from broker.providers._ews.drafts import fields_of, status_of
 from broker.providers._ews.faults import PROVIDER, error_of, messages_of
+from broker.providers._ews.guests import GROUPS, invited
 from broker.providers._ews.markup import M, T, folder_id, id_of
 from broker.providers._ews.session import Version
 
 # The schema's order of what is written: an element out of order is refused.
 _BEFORE_TAG = ("item:Subject", "item:Body")
-_AFTER_STATUS = ("calendar:Location", "calendar:MeetingTimeZone", "calendar:StartTimeZone",
+_AFTER_STATUS = ("calendar:Location", *(group.path for group in GROUPS),
+                 "calendar:MeetingTimeZone", "calendar:StartTimeZone",
                  "calendar:EndTimeZone")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class CreateItem:
-    """Create an event from a draft. Nobody is invited."""
+    """Create an event from a draft. Whom it invites is told, and nobody else."""
 
     folder: str
     draft: EventDraft
@@ -31,6 +33,9 @@ class CreateItem:
     def body(self, version: Version) -> str:
         """Write the request."""
         fields = {field.path: field.xml for field in fields_of(self.draft, version)}
+        guests = invited(self.draft.attendees or ())
+        fields |= {field.path: field.xml for field in guests}
+        sending = "SendToAllAndSaveCopy" if guests else "SendToNone"
         status = status_of(self.draft.transparent)
         times = [xml for path, xml in fields.items() if path not in _BEFORE_TAG + _AFTER_STATUS]
         parts = [
@@ -41,7 +46,7 @@ class CreateItem:
             *(fields.get(path, "") for path in _AFTER_STATUS),
         ]
         return (
-            '<m:CreateItem SendMeetingInvitations="SendToNone"><m:SavedItemFolderId>'
+            f'<m:CreateItem SendMeetingInvitations="{sending}"><m:SavedItemFolderId>'
             f"{folder_id(self.folder)}</m:SavedItemFolderId><m:Items><t:CalendarItem>"
             f"{''.join(parts)}</t:CalendarItem></m:Items></m:CreateItem>"
         )

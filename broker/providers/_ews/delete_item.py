@@ -15,20 +15,27 @@ from broker.providers._ews.session import Version
 
 @dataclass(frozen=True, slots=True)
 class DeleteItem:
-    """Delete an event. Nobody is told; one already gone is a success."""
+    """Delete an event, if it still has *change_key*; *cancels* tells whom it had invited.
+
+    One already gone is a success.
+    """
 
     remote_id: str
+    change_key: str = ""
+    cancels: bool = False
     name: str = "DeleteItem"
 
     def body(self, version: Version) -> str:
         """Write the request."""
+        sending = "SendToAllAndSaveCopy" if self.cancels else "SendToNone"
         return (
-            '<m:DeleteItem DeleteType="MoveToDeletedItems" SendMeetingCancellations="SendToNone">'
-            f"<m:ItemIds>{item_id(self.remote_id)}</m:ItemIds></m:DeleteItem>"
+            '<m:DeleteItem DeleteType="MoveToDeletedItems"'
+            f' SendMeetingCancellations="{sending}"><m:ItemIds>'
+            f"{item_id(self.remote_id, self.change_key)}</m:ItemIds></m:DeleteItem>"
         )
 
     def read(self, response: etree._Element) -> None:
-        """See that it was done."""
+        """See that it was done. Raises EditConflict when the event has changed."""
         message = next(messages_of(response), None)
         if message is None:
             raise ProtocolError(PROVIDER, self.name, 200, detail="no answer")

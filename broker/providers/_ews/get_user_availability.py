@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, timedelta
 
 from lxml import etree
 
-from broker.domain import Busy, Window
+from broker.domain import Busy, BusySpan, Window
 from broker.errors import ProtocolError
 from broker.providers._ews.calendar_items import BUSY
 from broker.providers._ews.faults import PROVIDER, error_of, read_message
 from broker.providers._ews.item_times import read_instant
 from broker.providers._ews.markup import M, T, element
 from broker.providers._ews.meanings import Meaning
-from broker.providers._ews.session import Version
+from broker.providers._ews.session import Session, Version
 
 MOST = 100
-"""Mailboxes of one request. Its window is 42 days at the most on servers of today's support."""
+"""Mailboxes of one request."""
+LONGEST = timedelta(days=42)
+"""The window of one request, which newer servers let be longer."""
 
 # The zone of all times, both ways: UTC, in the only form that this operation takes.
 _UTC = (
@@ -28,15 +31,6 @@ _UTC = (
     "<t:Month>4</t:Month><t:DayOfWeek>Sunday</t:DayOfWeek></t:DaylightTime></t:TimeZone>"
 )
 _OF_THE_SERVER = frozenset({Meaning.BUSY, Meaning.TRANSIENT})
-
-
-@dataclass(frozen=True, slots=True)
-class BusySpan:
-    """A stretch of somebody's time, in aware UTC."""
-
-    start: datetime
-    end: datetime
-    busy: Busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +88,29 @@ class GetUserAvailability:
             ]
         except ValueError as error:
             raise ProtocolError(PROVIDER, self.name, 200, detail="no times") from error
+
+
+def spans_of(
+    session: Session, addresses: Sequence[str], window: Window
+) -> dict[str, list[BusySpan] | None]:
+    """Ask about any number of people and any window; see `FreeBusySource`."""
+    found: dict[str, list[BusySpan] | None] = {}
+    for at in range(0, len(addresses), MOST):
+        batch = tuple(addresses[at : at + MOST])
+        for part in _parts(window):
+            for address, spans in session.call(GetUserAvailability(batch, part)).items():
+                before = found.setdefault(address, [])
+                if before is None or spans is None:
+                    found[address] = None
+                else:
+                    # What lies in two parts of the window is told in both.
+                    found[address] = list(dict.fromkeys([*before, *spans]))
+    return found
+
+
+def _parts(window: Window) -> Iterator[Window]:
+    start = window.start
+    while start < window.end:
+        end = min(start + LONGEST, window.end)
+        yield Window(start, end)
+        start = end

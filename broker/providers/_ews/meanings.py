@@ -105,7 +105,7 @@ MEANINGS: Mapping[str, Meaning] = {
         "CalendarEndDateIsEarlierThanStartDate CalendarDurationIsTooLong CalendarInvalidRecurrence "
         "CalendarInvalidTimeZone CalendarInvalidDayForTimeChangePattern OccurrenceCrossingBoundary "
         "OccurrenceTimeSpanTooBig RecurrenceEndDateTooBig RecurrenceHasNoOccurrence "
-        "InvalidPropertySet CalendarOutOfRange InvalidTimeZone TimeZone",
+        "InvalidPropertySet InvalidRecipients CalendarOutOfRange InvalidTimeZone TimeZone",
     ),
     **_codes(
         Meaning.TOO_NEW,

@@ -7,19 +7,12 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from broker.domain import Mailbox
 from broker.errors import ProtocolError
 from broker.providers._ews.faults import PROVIDER, error_of, messages_of, read_message
 from broker.providers._ews.markup import M, T, element
 from broker.providers._ews.meanings import Meaning
 from broker.providers._ews.session import Version
-
-
-@dataclass(frozen=True, slots=True)
-class Mailbox:
-    """Somebody, or some room, by mail address."""
-
-    email: str
-    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

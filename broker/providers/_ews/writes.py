@@ -12,6 +12,7 @@ from broker.providers._ews.delete_item import DeleteItem
 from broker.providers._ews.faults import PROVIDER
 from broker.providers._ews.find_item import FindItem
 from broker.providers._ews.get_item import GetItem
+from broker.providers._ews.guests import Whom, invited, is_meeting, is_own_meeting
 from broker.providers._ews.markup import T, checked_id
 from broker.providers._ews.session import Session
 from broker.providers._ews.update_item import UpdateItem
@@ -22,18 +23,15 @@ def save(session: Session, folder: str, draft: EventDraft, etag: str | None) -> 
 
     Creating has no key of its own in EWS: after a lost answer the tag tells that it was done.
     """
+    if any("@" not in person.email for person in draft.attendees or ()):
+        raise UserError("event_refused")
     if etag is None:
         if session.call(FindItem(folder, draft.uid)):
             raise EditConflict("exists")
         remote_id = session.call(CreateItem(folder, draft))
     else:
         remote_id = _own_id(draft.remote_id) or _tagged(session, folder, draft.uid)
-        held = _editable(session, remote_id)
-        if held.etag != etag:
-            raise EditConflict("changed")
-        was_free = held.busy is Busy.FREE
-        status = draft.transparent if draft.transparent != was_free else None
-        session.call(UpdateItem(remote_id, etag, draft, status))
+        _change(session, remote_id, draft, etag)
     item = _item(session, remote_id)
     if item is None:
         raise EditConflict("gone")
@@ -43,13 +41,45 @@ def save(session: Session, folder: str, draft: EventDraft, etag: str | None) -> 
 def delete(session: Session, remote_id: str, etag: str | None) -> None:
     """Delete an event that still has *etag*, or whatever it is when None. Gone is done."""
     remote_id = _own_id(remote_id) or ""
-    if etag is not None:
-        item = _item(session, remote_id)
-        if item is None:
-            return
-        if _change_key(item) != etag:
-            raise EditConflict("changed")
-    session.call(DeleteItem(remote_id))
+    item = _item(session, remote_id)
+    if item is None:
+        return
+    # Not every server compares the key of what it deletes.
+    if etag not in {None, _change_key(item)}:
+        raise EditConflict("changed")
+    session.call(DeleteItem(remote_id, etag or "", cancels=is_own_meeting(item)))
+
+
+def _change(session: Session, remote_id: str, draft: EventDraft, etag: str) -> None:
+    """Make an event like a draft, and tell who is, or was, invited."""
+    item = _item(session, remote_id)
+    if item is None:
+        raise EditConflict("gone")
+    if item.findtext(f"{T}CalendarItemType", "Single") != "Single":
+        raise UserError("event_not_editable")
+    was_meeting = is_meeting(item)
+    if was_meeting and (draft.attendees is None or not is_own_meeting(item)):
+        raise UserError("event_not_editable")
+    held = _single(item, remote_id)
+    if held.etag != etag:
+        raise EditConflict("changed")
+    status = draft.transparent if draft.transparent != (held.busy is Busy.FREE) else None
+    guests = tuple(invited(draft.attendees or (), item))
+    whom = Whom.ALL if was_meeting or guests else Whom.NOBODY
+    if whom is Whom.ALL and status is None and _same(held, draft):
+        whom = Whom.CHANGED
+    session.call(UpdateItem(remote_id, etag, draft, status, guests, whom))
+
+
+def _same(held: RemoteEvent, draft: EventDraft) -> bool:
+    """Tell whether a draft changes nothing that those who are invited already would see."""
+    content, start, end = held.content, held.start, held.end
+    return (content.summary, content.description, content.location or None, held.all_day) == (
+        draft.summary,
+        draft.description,
+        draft.location or None,
+        draft.all_day,
+    ) and (start and start.at, end and end.at) == (draft.start, draft.end)
 
 
 def _own_id(remote_id: str | None) -> str | None:
@@ -73,17 +103,6 @@ def _tagged(session: Session, folder: str, tag: str) -> str:
 
 def _item(session: Session, remote_id: str) -> etree._Element | None:
     return session.call(GetItem((remote_id,))).items.get(remote_id)
-
-
-def _editable(session: Session, remote_id: str) -> RemoteEvent:
-    item = _item(session, remote_id)
-    if item is None:
-        raise EditConflict("gone")
-    if item.findtext(f"{T}CalendarItemType", "Single") != "Single":
-        raise UserError("event_not_editable")
-    if item.findtext(f"{T}IsMeeting") == "true":
-        raise UserError("event_not_editable")
-    return _single(item, remote_id)
 
 
 def _single(item: etree._Element, remote_id: str) -> RemoteEvent:

@@ -9,6 +9,7 @@ from ..model import Folder
 from ..occurrences import Occurrence, first
 from ..soap import Element, Refused
 from .batch import batch
+from .change_keys import check_key
 from .meetings import cancel
 
 _SENDING = ("SendToNone", "SendOnlyToAll", "SendToAllAndSaveCopy")
@@ -26,6 +27,7 @@ def delete_item(context: Context) -> str:
         folder, found = context.item(element, write=True)
         if sending not in _SENDING:
             raise Refused("ErrorSendMeetingCancellationsRequired")
+        check_key(element.get("ChangeKey"), found.item)
         if sending != "SendToNone" and "Organizer" not in found.item.fields:
             cancel(context, folder, found.item)
         if found.original_s is None:

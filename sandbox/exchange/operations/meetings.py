@@ -23,11 +23,14 @@ def attendees(item: Item) -> list[str]:
     return [(found.text or "").lower() for found in root.iter(f"{T}EmailAddress")]
 
 
-def invite(context: Context, folder: Folder, item: Item, method: str = "REQUEST") -> None:
-    """Send invitations or updates, and put the meeting into the calendars of people here."""
+def invite(context: Context, folder: Folder, item: Item, whom: Iterable[str] | None = None) -> None:
+    """Send invitations or updates, and put the meeting into the calendars of people here.
+
+    *whom* are the addresses of those who are told; None is everybody.
+    """
     owner = context.owner(folder)
-    for address in attendees(item):
-        context.store.mail(method, owner.email, address, item.uid)
+    for address in attendees(item) if whom is None else sorted(whom):
+        context.store.mail("REQUEST", owner.email, address, item.uid)
         person = context.store.find_person(address)
         calendar = context.store.distinguished(person.email, "calendar") if person else None
         if calendar is None or calendar is folder:

@@ -8,13 +8,13 @@ from lxml import etree
 
 from .. import recurrence
 from ..context import Context
-from ..ids import changed_of
 from ..model import Change, Folder, Item
 from ..occurrences import Occurrence, one, whole
 from ..render import extended_key, item_id
 from ..soap import Element, Refused, T
 from ..writing import Written, apply, times
 from .batch import batch
+from .change_keys import check_key
 from .meetings import attendees, cancel, invite
 from .restrictions import path_name
 
@@ -43,26 +43,16 @@ def update_item(context: Context) -> str:
         folder, found = context.item(element[0], write=True)
         if sending not in _SENDING:
             raise Refused("ErrorSendMeetingInvitationsOrCancellationsRequired")
-        _check_key(element[0].get("ChangeKey"), found.item, resolution)
+        key = element[0].get("ChangeKey")
+        if key is None and resolution == "NeverOverwrite":
+            raise Refused("ErrorChangeKeyRequired")
+        check_key(key, found.item, is_compared=resolution == "NeverOverwrite")
         said = _said(element[-1])
         changed = _changed(context, folder, found, said, sending)
         inside = f"<m:Items><t:CalendarItem>{item_id(changed)}</t:CalendarItem></m:Items>"
         return inside + "<m:ConflictResults><t:Count>0</t:Count></m:ConflictResults>"
 
     return batch(context, "UpdateItem", context.find("ItemChanges"), change, "<m:Items/>")
-
-
-def _check_key(key: str | None, item: Item, resolution: str) -> None:
-    if key is None:
-        if resolution == "NeverOverwrite":
-            raise Refused("ErrorChangeKeyRequired")
-        return
-    try:
-        known = changed_of(key)
-    except ValueError:
-        raise Refused("ErrorInvalidChangeKey") from None
-    if known != item.changed and resolution == "NeverOverwrite":
-        raise Refused("ErrorIrresolvableConflict")
 
 
 def _said(updates: Element) -> Written:
@@ -109,7 +99,8 @@ def _changed(
     if sending != "SendToNone":
         gone = set(before) - set(attendees(item))
         cancel(context, folder, item, gone)
-        invite(context, folder, item, "REQUEST")
+        told = set(attendees(item)) - (set(before) if "Changed" in sending else set())
+        invite(context, folder, item, told)
     return whole(item)
 
 
