@@ -120,7 +120,9 @@ def diagnosis(code: str) -> None:
         spent = f"{item.milliseconds} ms" if item.milliseconds else ""
         click.echo(f"{item.step:<10} {item.state:<12} {item.host} {spent}".rstrip())
     for step in found.steps:
-        click.echo(f"    {'  '.join(step.details())}")
+        offers = f"offers {', '.join(step.offered)}" if step.offered else ""
+        parts = step.operation, step.host, step.tried, step.outcome, offers
+        click.echo(f"    {'  '.join(part for part in parts if part)}  {step.milliseconds} ms")
 
 
 @command("sync-status", epilog="Example: flask sync-status")

@@ -25,7 +25,7 @@ from broker.line import Line
 from broker.logins import Credential, Login, PasswordCredential
 from broker.providers._ews import folders, writes
 from broker.providers._ews.changes import Reader
-from broker.providers._ews.discovery.records import MailDns, MailRecords, TracedMailRecords
+from broker.providers._ews.discovery.records import MailDns, MailRecords
 from broker.providers._ews.folders import (
     CALENDAR,
     DELETED,
@@ -37,6 +37,7 @@ from broker.providers._ews.folders import (
 )
 from broker.providers._ews.get_user_availability import spans_of
 from broker.providers._ews.joining import Joining
+from broker.providers._ews.moving import following
 from broker.providers._ews.paging import paged
 from broker.providers._ews.people import GetRoomLists, GetRooms, ResolveNames
 from broker.providers._ews.session import Session
@@ -71,8 +72,7 @@ class Exchange:
         `exchange_...`), or a ProviderError that names the step.
         """
         with within(self._clock, ATTEMPT):
-            records = TracedMailRecords(self._records, self._http)
-            found = Joining(self._http, self._clock, records, login).prove()
+            found = Joining(self._http, self._clock, self._records, login).prove()
             return Verified(*found, self.client(found[0]).calendars())
 
     def listen(
@@ -85,7 +85,7 @@ class Exchange:
         """Give the view of one credential, with a connection of its own."""
         if not isinstance(credential, PasswordCredential):
             raise TypeError("Exchange needs a user name and password")
-        return ExchangeClient(Session(self._http, self._clock, credential, follows=True))
+        return ExchangeClient(Session(self._http, self._clock, credential, following(credential)))
 
 
 class ExchangeClient:

@@ -39,6 +39,34 @@ EXCHANGE = {
         Press.OTHER,
         field="email",
     ),
+    "perhaps_office365": Words(
+        N_("We found no mail server of your company"),
+        N_("Its people sign in at Microsoft 365, so your mailbox may well be there."),
+        N_(
+            "If it is, choose another calendar and look for Office 365. If your company runs a mail"
+            " server of its own, ask your IT department for its address and type it below."
+        ),
+        N_("Choose another calendar"),
+        Press.OTHER,
+        field="url",
+        unfolds=True,
+        it=N_(
+            "The mail domain signs in at Microsoft 365, and Autodiscover named no server of your"
+            " own from outside. For mailboxes on your premises, publish Autodiscover over HTTPS, or"
+            " tell the person the external address of EWS."
+        ),
+    ),
+    "use_outlook_com": Words(
+        N_("Your mailbox is at Outlook.com"),
+        N_("Such addresses belong to Microsoft, which takes no password here for them."),
+        N_(
+            "Go back to the choice of calendars and look for Outlook.com. If it is not there, it"
+            " cannot be connected from here yet; the application's makers can tell you more."
+        ),
+        N_("Choose another calendar"),
+        Press.OTHER,
+        field="email",
+    ),
     "exchange_not_found": Words(
         N_("We could not find your company's server"),
         N_("We looked where such servers are usually announced. None answered for this address."),
@@ -80,8 +108,8 @@ EXCHANGE = {
         for_it=True,
         unfolds=True,
         it=N_(
-            "Autodiscover answered with an error, or without an external address of EWS. Set the"
-            " external URL of the EWS virtual directory."
+            "Autodiscover answered with an error, or named no address of EWS that can be reached"
+            " from outside. Set the ExternalUrl of the EWS virtual directory."
         ),
     ),
     "exchange_ews_off": Words(

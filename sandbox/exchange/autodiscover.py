@@ -150,9 +150,13 @@ def _json(front: Front, request: Request, places: Places, version: Version) -> A
         text = f"The given protocol value '{protocol}' is not supported."
         return _json_error(400, "ProtocolNotSupported", text)
     place = places.redirect(JSON)
+    if places.style == "cloud":
+        place = f"https://outlook.office365.com{JSON}"
+    if places.style in ("603", "busy"):
+        return _json_error(500, "InternalServerError", "An internal error has occurred.")
     if place:
         return Answer(302, headers=[("Location", f"{place.partition('?')[0]}?{request.query}")])
-    if front.store.find_person(email) is None:
+    if front.store.find_person(email) is None or places.style == "500":
         return _json_error(404, "UserNotFound", "The given user is not found.")
     body = {"Protocol": protocol, "Url": places.external_ews or places.internal_ews}
     return Answer(200, json.dumps(body).encode(), content_type="application/json")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import requests
+from urllib3.exceptions import NameResolutionError
 from werkzeug.wrappers import Request, Response
 
 from broker.clock import FixedClock
+from broker.errors import AddressRefused
 from broker.http import Http
 from broker.logins import Login, PasswordCredential, RemoteAccount
 from broker.providers._caldav_dns import Srv
@@ -113,13 +117,15 @@ def mailbox(body: bytes) -> Page:
 
 @dataclass
 class Internet:
-    """Hosts by `scheme://host`, each a page for every path; nobody else is there.
+    """Hosts by `scheme://host`, each a page for every path; no other name is known.
 
-    *names* may log in with PASSWORD; *sent* are host and name of every password that was sent.
+    The addresses of the *private* ones are such. *names* may log in with PASSWORD; *sent* are host
+    and name of every password that was sent.
     """
 
     hosts: dict[str, dict[str, Page]] = field(default_factory=dict)
     names: set[str] = field(default_factory=lambda: {EMAIL})
+    private: set[str] = field(default_factory=set)
     srv: list[Srv] = field(default_factory=list)
     mx: list[str] = field(default_factory=list)
     realm: str = "Unknown"
@@ -171,9 +177,12 @@ class Internet:
         if origin == "https://login.microsoftonline.com":
             found = Response(f'{{"NameSpaceType":"{self.realm}"}}')
             return found(environ, start_response)
+        if request.host in self.private:
+            raise AddressRefused("address_private")
         pages = self.hosts.get(origin)
         if pages is None:
-            raise ConnectionError(origin)
+            unknown = NameResolutionError(request.host, None, socket.gaierror())  # type: ignore[arg-type]
+            raise requests.ConnectionError(unknown)
         page = pages.get(request.path.lower()) or pages.get("*")
         found = page(request) if page else Response("<html>Not here", 404)
         return found(environ, start_response)

@@ -222,7 +222,7 @@ def test_no_address_that_a_server_names_gets_around_the_rules(internet: Internet
 
 def test_redirects_end(internet: Internet) -> None:
     internet.exchange(AUTODISCOVER, {POX: lambda _: moved(Url=f"https://{AUTODISCOVER}{POX}")})
-    assert "exchange_not_found" == code_of(internet)
+    assert "exchange_misconfigured" == code_of(internet)
     assert 1 == len(internet.sent)
 
     for number in range(20):
@@ -230,7 +230,9 @@ def test_redirects_end(internet: Internet) -> None:
         internet.exchange(f"h{number}.{DOMAIN}", {POX: always(moved(Url=target))})
     internet.exchange(AUTODISCOVER, {POX: lambda _: moved(Url=f"https://h0.{DOMAIN}{POX}")})
     internet.sent.clear()
-    assert "exchange_not_found" == code_of(internet)
+    internet.calls.clear()
+    assert "exchange_misconfigured" == code_of(internet)
+    assert 10 == sum(call.startswith("GET https") and call.endswith(POX) for call in internet.calls)
     assert len(internet.sent) <= 10
 
 
@@ -268,13 +270,27 @@ def test_microsofts_cloud_never_gets_a_password(internet: Internet, way: str) ->
     assert {host for host, _ in internet.sent} <= {AUTODISCOVER}
 
 
+@pytest.mark.parametrize(
+    "domain",
+    ["outlook.com", "Hotmail.com", "live.com", "msn.com", "hotmail.co.uk", "outlook.fr", "live.nl"],
+)
+def test_peoples_own_mailboxes_are_at_outlook_com(internet: Internet, domain: str) -> None:
+    assert "use_outlook_com" == code_of(internet, email=f"ada@{domain}")
+    assert [] == internet.calls
+
+
+@pytest.mark.parametrize("domain", ["live.example", "myhotmail.com", "outlook.consulting"])
+def test_companies_with_such_names_are_searched_for(internet: Internet, domain: str) -> None:
+    assert "exchange_not_found" == code_of(internet, email=f"ada@{domain}")
+
+
 def test_signs_of_the_cloud_count_only_when_nothing_else_is_found(internet: Internet) -> None:
     plain = f"http://{AUTODISCOVER}"
     internet.hosts[plain] = {POX: lambda _: to(f"https://autodiscover-s.outlook.com{POX}")}
     assert "use_office365" == code_of(internet)
     internet.hosts.pop(plain)
     internet.realm = "Managed"
-    assert "use_office365" == code_of(internet)
+    assert "perhaps_office365" == code_of(internet)
     assert not internet.sent
 
     # A company that keeps its mail filter in the cloud may keep its mailboxes at home.
@@ -399,6 +415,24 @@ def test_a_busy_server_and_a_lost_one_stay_what_they_are(internet: Internet) -> 
 def test_what_autodiscover_says_is_said(internet: Internet, page: Response, code: str) -> None:
     internet.exchange(AUTODISCOVER, {POX: lambda _: page})
     assert code == code_of(internet)
+
+
+@pytest.mark.parametrize("page", [refused("603"), Response("", 500), Response("", 503)])
+def test_a_server_that_is_busy_is_asked_again_later(internet: Internet, page: Response) -> None:
+    """It is no reason to ask IT for another server, nor a sign of the cloud."""
+    internet.realm = "Managed"
+    internet.exchange(AUTODISCOVER, {POX: lambda _: page})
+    with pytest.raises(ProviderUnavailable) as raised:
+        internet.connect()
+    assert "not now" == raised.value.detail
+
+
+@pytest.mark.parametrize("code", ["ServerBusy", "InternalServerError"])
+def test_a_server_that_is_busy_says_so_in_soap(internet: Internet, code: str) -> None:
+    pages = {POX: always(refused("601")), SOAP: always(soap(code))}
+    internet.exchange(AUTODISCOVER, pages)
+    with pytest.raises(ProviderUnavailable):
+        internet.connect()
 
 
 @pytest.mark.parametrize(

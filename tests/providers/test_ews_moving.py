@@ -12,7 +12,7 @@ from broker.domain import Window
 from broker.errors import AuthorizationLost, ProviderUnavailable, ServerMoved
 from broker.http import Http
 from broker.logins import PasswordCredential
-from broker.providers._ews.moving import new_endpoint
+from broker.providers._ews.moving import following
 from broker.providers.base import MovingClient
 from broker.providers.exchange import Exchange, ExchangeClient
 from tests.providers.ews_mailbox import NOW, XML, last_page
@@ -29,14 +29,13 @@ WINDOW = Window(NOW, NOW)
 class Internet:
     """Some hosts, each with one answer; *told* is who was given a password."""
 
-    def __init__(self, **changes: str) -> None:
+    def __init__(self, addresses: tuple[str, ...] = ("ada@contoso.example",)) -> None:
         self.answers: dict[str, Response] = {}
         self.told: list[str] = []
         self.asked: list[str] = []
         clock = FixedClock(NOW)
         http = Http(clock, mounts={"https://": WsgiAdapter(self), "http://": WsgiAdapter(self)})
-        login = {"username": "ada", "password": "secret", "dialect": "Basic"} | changes
-        credential = PasswordCredential(OLD, addresses=("ada@contoso.example",), **login)
+        credential = PasswordCredential(OLD, "ada", "secret", addresses, dialect="Basic")
         self.client: ExchangeClient = Exchange(http, clock).client(credential)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
@@ -116,15 +115,14 @@ def test_the_password_goes_nowhere_else(to: str) -> None:
 
 
 def test_an_address_that_cannot_be_read_leads_nowhere() -> None:
-    net = Internet()
+    rule = following(Internet().client.credential)
 
-    assert new_endpoint(net.client.credential, OLD, "https://[bad") is None
-    assert new_endpoint(net.client.credential, "https://127.0.0.1/", "/EWS/Exchange.asmx") is None
+    assert rule.new_endpoint(OLD, "https://[bad") is None
+    assert rule.new_endpoint("https://127.0.0.1/", "/EWS/Exchange.asmx") is None
 
 
 def test_a_login_whose_mail_domain_is_not_proved_is_not_taken_along() -> None:
-    net = Internet()
-    net.client.session._given = PasswordCredential(OLD, "ada", "secret", dialect="Basic")
+    net = Internet(addresses=())
     net.answers = {OLD: moved(NEW)}
 
     with pytest.raises(ServerMoved):

@@ -142,8 +142,3 @@ def test_why_a_connection_is_not_well_has_its_own_sentence(kind: type[ProviderEr
         errors.ProviderError,
         errors.CursorExpired,
     }
-
-
-def test_a_command_waits_for_the_page_that_knows_the_host() -> None:
-    """Words are the same for every host; a command with gaps is copied with its gaps."""
-    assert not [code for code, words in REASONS.items() if "flask " in words.it]

@@ -7,15 +7,16 @@ Otherwise a colleague's address and one's own password would be taken for the co
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 from broker.clock import Clock
 from broker.errors import (
+    AddressRefused,
     AuthorizationLost,
-    BrokerError,
     CalendarGone,
+    HostUnconfirmed,
     LoginRejected,
     PermissionMissing,
     ProtocolError,
@@ -31,32 +32,21 @@ from broker.providers._ews.discovery.places import (
     endpoint,
     host_of,
     is_cloud,
+    is_personal,
     login_name,
     read_address,
 )
 from broker.providers._ews.discovery.records import MailRecords
 from broker.providers._ews.discovery.search import Search
-from broker.providers._ews.faults import ACCESS_REFUSED, MOVED, NOT_EWS, PROVIDER, SIGN_IN_PAGE
+from broker.providers._ews.faults import PROVIDER
 from broker.providers._ews.folders import CALENDAR, Folder, GetFolder, Place
+from broker.providers._ews.moving import Following
+from broker.providers._ews.reasons import reason
 from broker.providers._ews.session import Session
-from broker.providers._ews.signing_in import NO_CHALLENGE, NO_SCHEME, NOT_KEPT
-from broker.providers._ews.statuses import REDIRECTED
 from broker.providers.host_trust import HostTrust
 from broker.trace import mark_refused
 
 PATIENCE = timedelta(seconds=15)
-
-_REASONS = {
-    NO_SCHEME: "exchange_no_password_login",
-    # Kerberos is offered under the same name, and takes no password either.
-    NO_CHALLENGE: "exchange_no_password_login",
-    NOT_KEPT: "exchange_login_interrupted",
-    SIGN_IN_PAGE: "exchange_sign_in_page",
-    ACCESS_REFUSED: "exchange_ews_off",
-    NOT_EWS: "exchange_not_ews",
-    MOVED: "exchange_no_mailbox",
-    REDIRECTED: "exchange_not_ews",
-}
 
 
 class Joining:
@@ -69,46 +59,54 @@ class Joining:
         self._address = read_address(login.email or login.url)
         self._names = Names(_names(login, self._address), partial(mark_refused, http.trace))
         trust = HostTrust(frozenset({self._address.domain}), login.confirmed)
+        self._following = Following(trust, asks=True)
         self._search = Search(
             http, clock, records, self._address, self._names, login.password, trust
         )
 
     def prove(self) -> tuple[PasswordCredential, RemoteAccount]:
         """Give the login that works. Raises what `Exchange.verify` says."""
+        if is_personal(self._address.domain):
+            raise UserError("use_outlook_com")
         if is_cloud(self._address.domain):
             raise UserError("use_office365")
-        first: BrokerError | None = None
-        for url, dialect in self._endpoints():
-            try:
-                return self._proved(url, dialect)
-            except LoginRejected:
-                raise
-            except (UserError, ProviderError) as error:
-                first = first or error
-        raise self._search.conclusion(first or UserError("exchange_not_found"))
-
-    def _endpoints(self) -> Iterator[tuple[str, str]]:
-        """Give where to log in, best first; what was typed is not searched for."""
         typed = self._login.url.strip()
         if typed and "@" not in typed:
             url = endpoint(typed)
             if is_cloud(host_of(url)):
                 raise UserError("use_office365")
-            yield url, ""
-            return
-        for known in self._login.known:
-            if known.approved or self._search.may_send(known.url):
-                yield known.url, known.dialect
-        for url in self._search.endpoints():
-            yield url, ""
+            return self._proved(url)
+        return self._at_known() or self._searched()
 
-    def _proved(self, url: str, dialect: str) -> tuple[PasswordCredential, RemoteAccount]:
-        own = Place(CALENDAR)
-        asked = GetFolder((own, Place(CALENDAR, str(self._address))))
+    def _at_known(self) -> tuple[PasswordCredential, RemoteAccount] | None:
+        """Try where colleagues are; None when nobody may, or can, be let in there."""
+        for known in self._login.known:
+            if not known.approved and not self._search.may_send(known.url):
+                continue
+            try:
+                return self._proved(known.url, known.dialect)
+            except LoginRejected:
+                raise
+            except (UserError, ProviderError) as error:
+                self._search.gone(error)
+        return None
+
+    def _searched(self) -> tuple[PasswordCredential, RemoteAccount]:
+        for url in self._search.endpoints():
+            try:
+                return self._proved(url)
+            except LoginRejected:
+                raise
+            except (UserError, ProviderError) as error:
+                self._search.failed(url, error)
+        raise self._search.conclusion()
+
+    def _proved(self, url: str, dialect: str = "") -> tuple[PasswordCredential, RemoteAccount]:
+        asked = GetFolder((Place(CALENDAR), Place(CALENDAR, str(self._address))))
         while True:
             name = self._names.current
             asking = PasswordCredential(url, name, self._login.password, dialect=dialect)
-            session = Session(self._http, self._clock, asking)
+            session = Session(self._http, self._clock, asking, self._following)
             try:
                 mine, named = session.call(asked, deadline=PATIENCE)
             except AuthorizationLost as error:
@@ -116,27 +114,30 @@ class Joining:
                     raise LoginRejected("exchange_account_closed") from error
                 self._names.refuse()
                 continue
+            except HostUnconfirmed as error:
+                raise self._search.elsewhere(error.host) from error
+            except AddressRefused as error:
+                is_typed = session.credential.url == url
+                raise error if is_typed else UserError("exchange_not_ews") from error
             except (ProviderUnavailable, ProtocolError, PermissionMissing) as error:
-                raise _reason(error) from error
+                raise reason(error) from error
             except CalendarGone as error:
                 raise UserError("exchange_no_mailbox") from error
             if mine is None:
                 raise UserError("exchange_no_mailbox")
-            return self._found(asking, session.dialect, mine, named)
+            return self._found(session.credential, mine, named)
 
     def _found(
-        self, asked: PasswordCredential, dialect: str, mine: Folder, named: Folder | None
+        self, proved: PasswordCredential, mine: Folder, named: Folder | None
     ) -> tuple[PasswordCredential, RemoteAccount]:
         is_own = named is not None and named.remote_id == mine.remote_id
         email = str(self._address) if is_own else None
         addresses = (email.lower(),) if email is not None else ()
-        credential = PasswordCredential(
-            asked.url, asked.username, asked.password, addresses, dialect
-        )
+        credential = replace(proved, addresses=addresses)
         account = RemoteAccount(
-            subject=f"https://{host_of(asked.url)}/{mine.remote_id}",
+            subject=f"https://{host_of(proved.url)}/{mine.remote_id}",
             service=PROVIDER,
-            profile_name=email or asked.username,
+            profile_name=email or proved.username,
             email=email,
         )
         return credential, account
@@ -151,13 +152,3 @@ def _names(login: Login, address: MailAddress) -> list[str]:
 
 def _filled(known: KnownServer, address: MailAddress) -> str:
     return known.username.replace("{email}", str(address)).replace("{local}", address.local)
-
-
-def _reason(error: ProviderError) -> BrokerError:
-    """Say what a person, or their IT department, can do something about."""
-    if isinstance(error, PermissionMissing):
-        return UserError("exchange_ews_off")
-    if isinstance(error, ProtocolError):
-        return UserError("exchange_not_ews")
-    code = _REASONS.get(error.detail)
-    return UserError(code) if code is not None else error

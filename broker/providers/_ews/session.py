@@ -17,7 +17,7 @@ from broker.logins import PasswordCredential
 from broker.providers._ews.faults import NOT_EWS, PROVIDER, Trouble, error_of, read_fault
 from broker.providers._ews.markup import MAX_BYTES, SOAP, UnreadableXml, parse
 from broker.providers._ews.meanings import Meaning
-from broker.providers._ews.moving import new_endpoint
+from broker.providers._ews.moving import Following
 from broker.providers._ews.signing_in import NO_SCHEME, NoScheme, Scheme, SignIn
 from broker.providers._ews.statuses import status_error
 
@@ -77,23 +77,28 @@ class Streamed(Request, Protocol[_S]):
 class Session:
     """One login at one endpoint. *version* and the scheme are learned on the way.
 
-    One that *follows* goes along with an endpoint that moves, where the login may go.
+    An endpoint that moves is gone along with as *following* says; by default it is not.
     """
 
     def __init__(
-        self, http: Http, clock: Clock, credential: PasswordCredential, *, follows: bool = False
+        self,
+        http: Http,
+        clock: Clock,
+        credential: PasswordCredential,
+        following: Following | None = None,
     ) -> None:
         self._http, self._clock = http, clock
         self._given = credential
-        self._moves_left = MOST_MOVES if follows else 0
+        self._following = following
+        self._moves_left = MOST_MOVES
         self._url = credential.url
         scheme, self.version = read_dialect(credential.dialect)
         self._sign_in = SignIn(http.alone(), credential.username, credential.password, scheme)
 
     @property
     def credential(self) -> PasswordCredential:
-        """The login, with the address where it was answered last."""
-        return replace(self._given, url=self._url)
+        """The login, with the address where it was answered last, and how it is spoken there."""
+        return replace(self._given, url=self._url, dialect=self.dialect)
 
     @property
     def dialect(self) -> str:
@@ -173,8 +178,10 @@ class Session:
 
     def _moves(self, answer: Answer) -> bool:
         """Go on where the endpoint says that it is; False when it must not, or not again."""
-        there = new_endpoint(self._given, self._url, answer.headers.get("Location", ""))
-        if there is None or not self._moves_left or there == self._url:
+        if self._following is None or not self._moves_left:
+            return False
+        there = self._following.new_endpoint(self._url, answer.headers.get("Location", ""))
+        if there is None or there == self._url:
             return False
         self._moves_left -= 1
         self._url = there

@@ -5,6 +5,7 @@ https://learn.microsoft.com/exchange/client-developer/web-service-reference/pox-
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -13,7 +14,7 @@ from urllib.parse import quote
 import msgspec
 from lxml import etree
 
-from broker.http import Answer
+from broker.http import REDIRECT_STATUSES, Answer
 from broker.providers._ews.markup import UnreadableXml, element, parse, text
 
 POX_PATH, SOAP_PATH = "/autodiscover/autodiscover.xml", "/autodiscover/autodiscover.svc"
@@ -33,6 +34,7 @@ class Word(Enum):
 
     NOTHING = auto()  # not this way: ask in another form
     NO_MAILBOX = auto()
+    NO_ADDRESS = auto()  # settings of the mailbox, without where EWS is
     MISCONFIGURED = auto()
     LATER = auto()
 
@@ -92,7 +94,7 @@ def read_pox(answer: Answer) -> Told:
         kind = _text(protocol, f"{_RESPONSE}Type") or protocol.get("Type", "")
         urls = (_text(protocol, f"{_RESPONSE}{name}") for name in _NAMES)
         found.setdefault(kind.upper(), next((url for url in urls if url), ""))
-    return Told(_distinct(found.get(kind, "") for kind in _PROTOCOLS))
+    return _settings(found.get(kind, "") for kind in _PROTOCOLS)
 
 
 def soap_request(email: str, url: str) -> bytes:
@@ -131,8 +133,9 @@ def read_soap(answer: Answer) -> Told:
         _text(setting, f"{_SOAP}Name"): _text(setting, f"{_SOAP}Value")
         for setting in holder.iterfind(f"{_SOAP}UserSettings/{_SOAP}UserSetting")
     }
-    urls = _distinct(settings.get(name, "") for name in _SETTINGS)
-    return Told(urls, word=_SOAP_ERRORS.get(code, Word.NOTHING))
+    if code != "NoError":
+        return Told(word=_SOAP_ERRORS.get(code, Word.NOTHING))
+    return _settings(settings.get(name, "") for name in _SETTINGS)
 
 
 def json_path(email: str) -> str:
@@ -141,7 +144,12 @@ def json_path(email: str) -> str:
 
 
 def read_json(answer: Answer) -> Told:
-    """Read what came back; what is no such answer says nothing."""
+    """Read what came back; what is no such answer says nothing.
+
+    Without credentials nobody is believed who says that there is no mailbox.
+    """
+    if answer.status in REDIRECT_STATUSES:
+        return Told(ask_at=answer.headers.get("Location", ""))
     if answer.status != 200:
         return Told()
     try:
@@ -165,5 +173,6 @@ def _text(holder: etree._Element, name: str) -> str:
     return (holder.findtext(name) or "").strip()
 
 
-def _distinct(urls: Any) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(url for url in urls if url))
+def _settings(urls: Iterable[str]) -> Told:
+    found = tuple(dict.fromkeys(url for url in urls if url))
+    return Told(found, word=Word.NOTHING if found else Word.NO_ADDRESS)

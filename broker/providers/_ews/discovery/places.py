@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from broker.errors import AddressRefused
 from broker.providers._caldav_address import complete_address, over_https
@@ -13,6 +14,12 @@ LONGEST = 254
 
 _CLOUD = ("outlook.com", "office365.com", "onmicrosoft.com", "office.com", "microsoftonline.com",
           "hotmail.com", "live.com", "msn.com", "microsoft.com", "partner.outlook.cn")  # fmt: skip
+# Outlook.com and what it was called before: domains of people, not of companies.
+_PERSONAL = re.compile(
+    r"(?:outlook|hotmail)\.(?:com|[a-z]{2}|com?\.[a-z]{2})|live\.(?:com|at|be|ca|cl|cn|co\.kr|co\.uk"
+    r"|co\.za|com\.ar|com\.au|com\.mx|com\.my|com\.pt|com\.sg|de|dk|fi|fr|hk|ie|in|it|jp|nl|no|ph"
+    r"|ru|se)|(?:msn|windowslive|passport)\.com"
+)
 _CLOUD_MAIL = (".mail.protection.outlook.com", ".mx.microsoft")
 
 
@@ -70,6 +77,14 @@ def host_of(url: str) -> str:
         return ""
 
 
+def joined(url: str, location: str) -> str:
+    """Give where an answer from *url* points; empty when that cannot be read."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return ""
+
+
 def is_own(host: str, domain: str) -> bool:
     """Tell whether a host is the mail domain itself, or below it."""
     return host == domain or host.endswith(f".{domain}")
@@ -78,6 +93,11 @@ def is_own(host: str, domain: str) -> bool:
 def is_cloud(host: str) -> bool:
     """Tell whether a host or mail domain is Microsoft's own: passwords are of no use there."""
     return any(is_own(host, name) for name in _CLOUD)
+
+
+def is_personal(domain: str) -> bool:
+    """Tell whether a mail domain is one of Outlook.com: mailboxes there are people's own."""
+    return _PERSONAL.fullmatch(domain) is not None
 
 
 def is_cloud_mail(exchanger: str) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from broker.challenges import schemes
-from broker.errors import ProviderError
+from broker.errors import ProviderError, UserError
 from broker.http import Answer, Call, Http
 from broker.providers._ews.discovery.places import is_cloud_mail
 from broker.providers._ews.discovery.records import MailRecords
 from broker.providers._ews.faults import PROVIDER
-from broker.providers._ews.signing_in import NoScheme, choose
+from broker.providers._ews.reasons import reason
+from broker.providers._ews.signing_in import NoScheme, Scheme, choose
+from broker.providers._ews.statuses import status_error
 
 REALM_URL = "https://login.microsoftonline.com/getuserrealm.srf"
 PATIENCE = timedelta(seconds=5)
@@ -20,16 +22,20 @@ CAP_BYTES = 64 * 1024
 _HEADERS = ("X-SOAP-Enabled", "X-WSSecurity-Enabled", "X-OAuth-Enabled", "X-FEServer")
 
 
+def scheme_of(answer: Answer) -> Scheme | None:
+    """Give how to log in where an answer of 401 came from; None when no password is taken."""
+    try:
+        return choose(schemes(answer.headers.get("WWW-Authenticate", "")))
+    except NoScheme:
+        return None
+
+
 def looks_like_exchange(answer: Answer, host: str) -> bool:
     """Tell Exchange that wants a login from a web site that does.
 
     Signs can be imitated: they stop accidents, and the rule of hosts stops attackers.
     """
-    if answer.status != 401:
-        return False
-    try:
-        choose(schemes(answer.headers.get("WWW-Authenticate", "")))
-    except NoScheme:
+    if answer.status != 401 or scheme_of(answer) is None:
         return False
     if any(sign in answer.headers for sign in _HEADERS):
         return True
@@ -37,10 +43,28 @@ def looks_like_exchange(answer: Answer, host: str) -> bool:
     return is_named_so and "microsoft-iis" in answer.headers.get("Server", "").lower()
 
 
-def is_in_cloud(http: Http, records: MailRecords, domain: str) -> bool:
-    """Look for signs of Microsoft 365: where a domain's mail goes, and where people sign in."""
+def why_not_ews(answer: Answer, now: datetime) -> UserError | None:
+    """Give why no password is of use at what should be EWS; None where one may be.
+
+    It was asked without one, and by a method that some proxies do not let through.
+    """
+    if answer.status == 401:
+        return None if scheme_of(answer) else UserError("exchange_no_password_login")
+    if answer.status in {403, 405}:
+        return None
+    found = status_error(answer, "probe", now)
+    problem = reason(found) if isinstance(found, ProviderError) else found
+    return problem if isinstance(problem, UserError) else None
+
+
+def cloud_reason(http: Http, records: MailRecords, domain: str) -> str | None:
+    """Look for signs of Microsoft 365: where a domain's mail goes, and where people sign in.
+
+    Companies whose people sign in there may keep mailboxes at home all the same, so that this
+    alone is a `perhaps`. None where there is no sign.
+    """
     if any(is_cloud_mail(host) for host in records.exchangers(domain)):
-        return True
+        return "use_office365"
     # Asked for a name that is nobody's: the domain is what counts.
     call = Call(
         PROVIDER,
@@ -54,6 +78,6 @@ def is_in_cloud(http: Http, records: MailRecords, domain: str) -> bool:
     try:
         realm = http.call(call).json(PROVIDER, "realm")
     except ProviderError:
-        return False
+        return None
     kind = realm.get("NameSpaceType") if isinstance(realm, dict) else None
-    return kind in {"Managed", "Federated"}
+    return "perhaps_office365" if kind in {"Managed", "Federated"} else None
