@@ -120,9 +120,7 @@ def diagnosis(code: str) -> None:
         spent = f"{item.milliseconds} ms" if item.milliseconds else ""
         click.echo(f"{item.step:<10} {item.state:<12} {item.host} {spent}".rstrip())
     for step in found.steps:
-        offers = f"offers {', '.join(step.offered)}" if step.offered else ""
-        parts = step.operation, step.host, step.tried, step.outcome, offers
-        click.echo(f"    {'  '.join(part for part in parts if part)}  {step.milliseconds} ms")
+        click.echo(f"    {'  '.join(step.details())}")
 
 
 @command("sync-status", epilog="Example: flask sync-status")

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -25,11 +25,12 @@ from requests.adapters import BaseAdapter
 from urllib3.exceptions import HTTPError
 
 from broker.addresses import AddressPolicy, find, same_origin
+from broker.certificates import read_chain
 from broker.challenges import offered_by
 from broker.clock import Clock
 from broker.errors import AddressRefused, ProtocolError, ProviderUnavailable
 from broker.laps import Laps, measuring
-from broker.trace import Step
+from broker.trace import Step, unseen
 from broker.transport_failures import REDIRECT_LOOP, TOO_LARGE, name_of
 from broker.trust import Trust
 from broker.wire import Deadline, TlsSocket, Wire, WireAdapter, within
@@ -260,11 +261,9 @@ class Http:
         )
         if self.trace is not None:
             scheme, host = _place(call.url)
-            secure = scheme != "http"
-            lapped = laps.spent_ms
-            self.note(
-                Step(call.operation, host, outcome, spent_ms, secure, lapped, offered, call.tried)
-            )
+            step = Step(call.operation, host, outcome, spent_ms, scheme != "http", laps.spent_ms)
+            chain = unseen(self.trace, host, read_chain(laps.chain))
+            self.note(replace(step, offered=offered, tried=call.tried, chain=chain))
 
     def note(self, step: Step) -> None:
         """Write a line of the trace, if there is one; also for questions that are no calls."""

@@ -1,8 +1,10 @@
-"""How long the parts of making a connection take: finding the host, reaching it, greeting it."""
+"""What making a connection tells: how long it takes to find, reach and greet the host, and what
+the host shows of itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -22,10 +24,14 @@ class Lap(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Laps:
-    """What was measured, in milliseconds; what was not done is absent."""
+    """What was measured, in milliseconds; what was not done is absent.
+
+    *chain* is what the host showed last, in DER, its own certificate first.
+    """
 
     clock: Clock
     spent_ms: dict[Lap, int] = field(default_factory=dict)
+    chain: list[bytes] = field(default_factory=list)
 
 
 _laps: ContextVar[Laps | None] = ContextVar("laps", default=None)
@@ -54,3 +60,10 @@ def lap(name: Lap) -> Iterator[None]:
     finally:
         spent_ms = ceil((laps.clock.monotonic() - started) * 1000)
         laps.spent_ms[name] = laps.spent_ms.get(name, 0) + spent_ms
+
+
+def shown(chain: Sequence[bytes]) -> None:
+    """Remember what a host showed, for whoever measures."""
+    laps = _laps.get()
+    if laps is not None:
+        laps.chain[:] = chain

@@ -26,7 +26,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from broker.clock import Clock
-from broker.laps import Lap, lap
+from broker.laps import Lap, lap, shown
 from broker.line import current
 from broker.trust import Trust
 
@@ -35,6 +35,9 @@ READ_TIMEOUT_S = 20.0
 # May stand in a query as they are (RFC 3986 section 3.4). One percent sign makes urllib3 look at
 # an address byte for byte, several times over.
 _PLAIN_IN_QUERIES = "(),:/=@"
+
+# `_ssl.ENCODING_DER`, X509_FILETYPE_ASN1 of OpenSSL.
+_DER = 2
 
 Finder = Callable[[str, int], list[tuple[str, int]]]
 """Gives where a host and port may be connected to, as addresses and ports."""
@@ -101,7 +104,10 @@ class TlsSocket(ssl.SSLSocket):
     def do_handshake(self, block: bool = False) -> None:
         self.settimeout(patience_s(CONNECT_TIMEOUT_S))
         with lap(Lap.TLS):
-            super().do_handshake(block)
+            try:
+                super().do_handshake(block)
+            finally:
+                shown(_chain_of(self))
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         self.settimeout(_reading_s(self))
@@ -110,6 +116,19 @@ class TlsSocket(ssl.SSLSocket):
     def send(self, *args: Any, **kwargs: Any) -> int:
         self.settimeout(patience_s(READ_TIMEOUT_S))
         return super().send(*args, **kwargs)
+
+
+def _chain_of(sock: ssl.SSLSocket) -> list[bytes]:
+    """Give what the other side showed, in DER, also when it was not believed.
+
+    Python 3.13 has a method for it, of what the versions before keep behind `_sslobj`.
+    """
+    own = getattr(sock, "get_unverified_chain", None)
+    if own is not None:
+        return list(own())
+    inner = getattr(getattr(sock, "_sslobj", None), "get_unverified_chain", None)
+    found = inner() if inner is not None else None
+    return [one.public_bytes(_DER) for one in found or ()]
 
 
 class _Connection(HTTPConnection):

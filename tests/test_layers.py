@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 BROKER = ROOT / "broker"
 CORE = frozenset(
     """settings environment errors domain logins clock ids crypto http wire trust trace challenges
-    laps line transport_failures retry_after addresses logs pulse queues""".split()
+    certificates laps line transport_failures retry_after addresses logs pulse queues""".split()
 )
 RANKS = {"models": 1, "sync": 2, "oauth_server": 2, "providers": 2, "services": 3}
 EDGE = 4

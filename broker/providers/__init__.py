@@ -28,6 +28,9 @@ REGISTRY: dict[str, Maker] = {
 SERVERS_NAMED_BY_PEOPLE = frozenset({"caldav", "exchange"})
 """Providers whose servers people name: an address may be mistyped, and an IT department rules."""
 
+MAILBOXES = frozenset({"exchange"})
+"""Providers whose calendars lie in a mailbox, which a good login may be without."""
+
 
 def configured(http: Http, clock: Clock, settings: Settings) -> dict[str, Provider]:
     """Make the providers whose settings are there, in the order in which they are offered."""

@@ -11,7 +11,7 @@ from dns.exception import DNSException
 from dns.resolver import Resolver
 
 from broker.http import Http
-from broker.trace import LOOKUP, Step
+from broker.trace import Step
 from broker.wire import patience_s
 
 PATIENCE_S = 3.0
@@ -83,19 +83,28 @@ class TracedRecords:
 
     def services(self, name: str) -> list[Srv]:
         """Give the SRV records of a name."""
-        return self._noted(name, self.records.services)
+        return noted(self.http, "SRV", name, self.records.services, lambda srv: srv.host)
 
     def texts(self, name: str) -> list[str]:
         """Give the TXT records of a name."""
-        return self._noted(name, self.records.texts)
+        return noted(self.http, "TXT", name, self.records.texts)
 
-    def _noted(self, name: str, ask: Callable[[str], list[Found]]) -> list[Found]:
-        started = self.http.clock.monotonic()
-        found = ask(name)
-        spent_ms = round((self.http.clock.monotonic() - started) * 1000)
-        outcome = "found" if found else "nothing found"
-        self.http.note(Step(LOOKUP, name.partition("_tcp.")[2], outcome, spent_ms))
-        return found
+
+def noted(
+    http: Http,
+    kind: str,
+    name: str,
+    ask: Callable[[str], list[Found]],
+    host_of: Callable[[Found], str] | None = None,
+) -> list[Found]:
+    """Ask for a kind of record, and write it to the trace with the hosts that were named."""
+    started = http.clock.monotonic()
+    found = ask(name)
+    spent_ms = round((http.clock.monotonic() - started) * 1000)
+    outcome = "found" if found else "nothing found"
+    hosts = tuple(map(host_of, found[:MOST])) if host_of is not None else ()
+    http.note(Step(kind, name, outcome, spent_ms, found=hosts))
+    return found
 
 
 def secure_addresses(records: Records, domain: str) -> list[str]:

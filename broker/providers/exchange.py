@@ -25,7 +25,7 @@ from broker.line import Line
 from broker.logins import Credential, Login, PasswordCredential
 from broker.providers._ews import folders, writes
 from broker.providers._ews.changes import Reader
-from broker.providers._ews.discovery.records import MailDns, MailRecords
+from broker.providers._ews.discovery.records import MailDns, MailRecords, TracedMailRecords
 from broker.providers._ews.folders import (
     CALENDAR,
     DELETED,
@@ -72,7 +72,8 @@ class Exchange:
         `exchange_...`), or a ProviderError that names the step.
         """
         with within(self._clock, ATTEMPT):
-            found = Joining(self._http, self._clock, self._records, login).prove()
+            records = TracedMailRecords(self._records, self._http)
+            found = Joining(self._http, self._clock, records, login).prove()
             return Verified(*found, self.client(found[0]).calendars())
 
     def listen(

@@ -13,11 +13,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from broker.certificates import readable
 from broker.errors import InvalidFields
 
 MOST_BYTES = 64 * 1024
 MOST = 8
-_LONGEST_SUBJECT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def _parsed(data: bytes) -> Sequence[x509.Certificate]:
 
 
 def _check(certificate: x509.Certificate, now: datetime) -> None:
-    subject = _subject(certificate)
+    subject = readable(certificate.subject)
     if not _may_issue(certificate):
         raise refusal(
             f"“{subject}” is a server's own certificate, not an authority's: ask for the one of "
@@ -96,18 +96,8 @@ def _may_issue(certificate: x509.Certificate) -> bool:
 
 def _described(certificate: x509.Certificate) -> Authority:
     return Authority(
-        subject=_subject(certificate),
+        subject=readable(certificate.subject),
         fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
         expires_at=certificate.not_valid_after_utc,
         der=certificate.public_bytes(Encoding.DER),
     )
-
-
-def _subject(certificate: x509.Certificate) -> str:
-    """Give the name for a terminal: somebody else has chosen it."""
-    try:
-        text = certificate.subject.rfc4514_string()
-    except ValueError:
-        text = ""
-    shown = "".join(mark if mark.isprintable() else "?" for mark in text)
-    return shown[:_LONGEST_SUBJECT] or "without a name"

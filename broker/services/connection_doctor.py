@@ -20,7 +20,7 @@ from broker.ids import new_support_code
 from broker.logins import Login
 from broker.models import Diagnosis as Row
 from broker.models import Profile, audit, reading, transaction
-from broker.providers import REGISTRY
+from broker.providers import MAILBOXES, REGISTRY
 from broker.providers.base import PasswordProvider
 from broker.services import connect, findings, learned_servers, login_guard, login_rules
 from broker.services.connect_reasons import reason_of
@@ -92,7 +92,7 @@ def prove(
         at=runtime.clock.now(),
         provider=slug,
         reason=reason_of(error, typed=True) if error is not None else None,
-        findings=tuple(findings.derive(typed_host, steps, error)),
+        findings=tuple(findings.derive(typed_host, steps, error, has_mailbox=slug in MAILBOXES)),
         steps=tuple(steps[:MOST_STEPS]),
         application_id=application_id,
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from broker import transport_failures
+from broker.challenges import UNAUTHORIZED
 from broker.errors import (
     AddressRefused,
     AuthorizationLost,
@@ -20,7 +21,7 @@ from broker.errors import (
     UserError,
 )
 from broker.laps import Lap
-from broker.trace import LOOKUP, Step
+from broker.trace import LOOKUPS, Step
 
 
 class StepName(StrEnum):
@@ -32,6 +33,7 @@ class StepName(StrEnum):
     TLS = "tls"
     DISCOVERY = "discovery"
     LOGIN = "login"
+    MAILBOX = "mailbox"
     CALENDARS = "calendars"
 
 
@@ -56,9 +58,9 @@ class Finding:
 READING = frozenset({"calendars", "FindFolder"})
 """The operations that list calendars; every other one before them is discovery."""
 _PROVING = "GetFolder"
-"""The operation that does nothing but prove a login at Exchange."""
+"""The operation that proves a login at Exchange, by opening its mailbox."""
 _NTLM = frozenset({"autodiscover", _PROVING})
-_ASKED_OF_OTHERS = frozenset({LOOKUP, "realm"})
+_ASKED_OF_OTHERS = LOOKUPS | {"realm"}
 """Questions that are not put to the servers of the calendar."""
 
 _TRANSPORT: Mapping[str, StepName] = {
@@ -92,20 +94,30 @@ _CODES: Mapping[str, StepName] = {
     "exchange_misconfigured": StepName.DISCOVERY,
     "exchange_not_ews": StepName.DISCOVERY,
     "exchange_sign_in_page": StepName.DISCOVERY,
-    "exchange_ews_off": StepName.DISCOVERY,
     "no_calendars": StepName.CALENDARS,
     "calendar_off": StepName.CALENDARS,
 }
 
 
-def derive(typed_host: str, steps: Sequence[Step], error: BrokerError | None) -> list[Finding]:
-    """Tell how each step went; over plain http there is no TLS step."""
+def derive(
+    typed_host: str,
+    steps: Sequence[Step],
+    error: BrokerError | None,
+    *,
+    has_mailbox: bool = False,
+) -> list[Finding]:
+    """Tell how each step went; over plain http there is no TLS step, and not everywhere a mailbox.
+
+    *has_mailbox* says that the calendars lie in one.
+    """
     others_ms = sum(one.milliseconds for one in steps if one.operation in _ASKED_OF_OTHERS)
     steps = [step for step in steps if step.operation not in _ASKED_OF_OTHERS]
     failed = None if error is None else failed_step(steps, error)
     plain = bool(steps) and not any(step.secure for step in steps)
-    names = [name for name in StepName if not (plain and name is StepName.TLS)]
-    last = _telling(steps, failed) or Step("", typed_host, "", 0)
+    absent = {StepName.TLS} if plain else set()
+    absent |= set() if has_mailbox else {StepName.MAILBOX}
+    names = [name for name in StepName if name not in absent]
+    last = _telling(steps, failed, error) or Step("", typed_host, "", 0)
     found, state = [], StepState.OK if steps or error is None else StepState.NOT_REACHED
     for name in names:
         if name is failed:
@@ -132,11 +144,11 @@ def failed_step(steps: Sequence[Step], error: BrokerError) -> StepName:
     if isinstance(error, UserError):
         if error.code == "exchange_not_found":
             return _furthest(steps)
+        if error.code == "exchange_ews_off":
+            return _behind_the_login(steps)
         return _CODES.get(error.code) or _unnamed(steps, error)
     if isinstance(error, ProviderError):
-        reading = error.operation in {*READING, _PROVING}
-        later = StepName.CALENDARS if reading else StepName.DISCOVERY
-        return _TRANSPORT.get(error.detail, later)
+        return _TRANSPORT.get(error.detail) or _of_operation(error.operation, steps)
     return _reached(steps)
 
 
@@ -154,20 +166,38 @@ def _furthest(steps: Sequence[Step]) -> StepName:
 
 
 def _came_to(step: Step) -> StepName:
-    return _TRANSPORT.get(step.outcome, StepName.DISCOVERY)
+    later = StepName.MAILBOX if step.tried and _opens_mailbox(step) else StepName.DISCOVERY
+    return _TRANSPORT.get(step.outcome, later)
 
 
-def _telling(steps: Sequence[Step], failed: StepName | None) -> Step | None:
-    """Give the request that tells about a failure: of several hosts, not all came as far."""
+def _telling(
+    steps: Sequence[Step], failed: StepName | None, error: BrokerError | None
+) -> Step | None:
+    """Give the request that tells about a failure: of several hosts, not all came as far.
+
+    Nor need all that came as far have failed in the same way.
+    """
     as_far = [step for step in steps if _came_to(step) is failed]
+    if isinstance(error, ProviderError):
+        as_far = [step for step in as_far if step.outcome == error.detail] or as_far
     proving = [step for step in as_far if step.operation == _PROVING]
     return next(reversed(proving or as_far or steps), None)
 
 
 def _reached(steps: Sequence[Step]) -> StepName:
-    if steps and steps[-1].operation in {*READING, _PROVING}:
+    return _of_operation(steps[-1].operation, steps) if steps else StepName.ADDRESS
+
+
+def _of_operation(operation: str, steps: Sequence[Step]) -> StepName:
+    if operation in READING:
         return StepName.CALENDARS
-    return StepName.DISCOVERY if steps else StepName.ADDRESS
+    return _behind_the_login(steps) if operation == _PROVING else StepName.DISCOVERY
+
+
+def _behind_the_login(steps: Sequence[Step]) -> StepName:
+    """Tell whether the mailbox refused, or what stands before it and did not look at the login."""
+    opened = any(_came_to(step) is StepName.MAILBOX for step in steps)
+    return StepName.MAILBOX if opened else StepName.DISCOVERY
 
 
 def _finding(
@@ -199,14 +229,21 @@ def _asked(name: StepName, steps: Sequence[Step], *, is_last: bool) -> Sequence[
         return _of_one_login(steps)
     before = [step for step in steps if step.operation not in READING]
     begins = _where_login_begins(before)
+    if name is StepName.MAILBOX:
+        return [step for step in before[begins:] if _opens_mailbox(step)]
     if name is StepName.LOGIN:
-        return before[begins:]
+        return [step for step in before[begins:] if not _opens_mailbox(step)]
     return before if is_last else before[:begins]
 
 
 def _where_login_begins(steps: Sequence[Step]) -> int:
     proving = (n for n, step in enumerate(steps) if step.operation == _PROVING)
     return next(proving, max(len(steps) - 1, 0))
+
+
+def _opens_mailbox(step: Step) -> bool:
+    """Tell an answer about the mailbox from one that asks for the login, or refuses it."""
+    return step.operation == _PROVING and step.outcome != str(UNAUTHORIZED)
 
 
 def _of_one_login(steps: Sequence[Step]) -> Sequence[Step]:

@@ -19,6 +19,7 @@ STEPS: Mapping[StepName, str] = {
     StepName.TLS: N_("Checking its certificate"),
     StepName.DISCOVERY: N_("Finding the calendar service"),
     StepName.LOGIN: N_("Signing in"),
+    StepName.MAILBOX: N_("Opening the mailbox"),
     StepName.CALENDARS: N_("Reading the calendars"),
 }
 STATES: Mapping[StepState, str] = {
@@ -34,6 +35,7 @@ _FOR_IT: Mapping[StepName, str] = {
     StepName.TLS: "TLS",
     StepName.DISCOVERY: N_("Discovery"),
     StepName.LOGIN: N_("Sign-in"),
+    StepName.MAILBOX: N_("Mailbox"),
     StepName.CALENDARS: N_("Calendars"),
 }
 

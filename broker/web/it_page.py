@@ -1,7 +1,7 @@
 """The page for an IT department: what was tried, what stopped it, and what to change.
 
-It knows no more than the doctor: hosts, steps, times and codes; no name, no address of a person
-and nothing that a server said.
+It knows no more than the doctor: hosts, steps, times and codes, and the certificates that servers
+showed; no name, no address of a person and nothing else that a server said.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from datetime import datetime
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
+from broker.certificates import Certificate
 from broker.http import USER_AGENT
 from broker.services.connection_doctor import Diagnosis, StepState
 from broker.trace import Step
@@ -63,6 +64,7 @@ def show(
         "outgoing": ", ".join(outgoing),
         "agent": USER_AGENT,
     }
+    shown = _certificate_facts(_chain(diagnosis))
     labelled = [(_(FACT_LABELS.get(name, name)), value) for name, value in facts.items() if value]
     return page(
         "for_it.html",
@@ -72,8 +74,8 @@ def show(
         place=place,
         words=words,
         advice=list(_advice(diagnosis)),
-        facts=labelled + doctor.steps_for_it(diagnosis),
-        trace=[_line(step) for step in diagnosis.steps],
+        facts=labelled + doctor.steps_for_it(diagnosis) + shown,
+        trace=[" · ".join(step.details()) for step in diagnosis.steps],
         until=closes_at.strftime(DAY_FORMAT),
     )
 
@@ -85,6 +87,7 @@ def _advice(diagnosis: Diagnosis) -> Iterator[_Shown]:
         "offered": ", ".join(_offered(diagnosis.steps)) or "-",
         "tried": ", ".join(_tried(diagnosis.steps)) or "-",
     }
+    plain |= _certificate_words(diagnosis)
     marked = {name: upright(value) for name, value in plain.items()}
     for advice in ADVICE.get(diagnosis.reason or "", ()):
         yield _Shown(Markup(_(advice.text)) % marked, advice.command % plain)  # noqa: S704
@@ -98,22 +101,38 @@ def _host(diagnosis: Diagnosis) -> str:
     return next(failed, next(reached, ""))
 
 
+def _chain(diagnosis: Diagnosis) -> tuple[Certificate, ...]:
+    """Give what was shown over TLS by the host where it stopped; empty where that is not known."""
+    host = _host(diagnosis)
+    shown = (step.chain for step in reversed(diagnosis.steps) if step.host == host and step.chain)
+    return next(shown, ())
+
+
+def _certificate_words(diagnosis: Diagnosis) -> dict[str, str]:
+    """Say what can be wrong with a chain: its names, the one that ran out, where it ends."""
+    chain = _chain(diagnosis)
+    if not chain:
+        return dict.fromkeys(("names", "issuer", "subject", "since", "until"), "-")
+    over = next((one for one in chain if not one.is_good_at(diagnosis.at)), chain[0])
+    return {
+        "names": ", ".join(chain[0].names) or "-",
+        "issuer": chain[-1].issuer,
+        "subject": over.subject,
+        "since": over.since.strftime(DAY_FORMAT),
+        "until": over.until.strftime(DAY_FORMAT),
+    }
+
+
+def _certificate_facts(chain: Sequence[Certificate]) -> list[tuple[str, str]]:
+    """Give each certificate of a chain as label and value, the server's own one first."""
+    shown = [(_("Certificate"), str(one)) for one in chain]
+    own = [("SHA-256", one.fingerprint) for one in chain[:1]]
+    return shown[:1] + own + shown[1:]
+
+
 def _offered(steps: Sequence[Step]) -> list[str]:
     return sorted({name for step in steps for name in step.offered})
 
 
 def _tried(steps: Sequence[Step]) -> list[str]:
     return list(dict.fromkeys(step.tried for step in steps if step.tried))
-
-
-def _line(step: Step) -> str:
-    """Write a line of the trace, for those who read such things in English everywhere."""
-    parts = (
-        f"{step.operation} {step.host}".strip(),
-        "" if step.secure else "http",
-        step.tried,
-        step.outcome,
-        f"offers {', '.join(step.offered)}" if step.offered else "",
-        f"{step.milliseconds} ms",
-    )
-    return " · ".join(part for part in parts if part)

@@ -156,7 +156,7 @@ CALDAV = {
         it=N_(
             "The certificate is from an authority that is not trusted everywhere, or the chain is"
             " not whole. Those who run this service can trust your company's own authority for this"
-            " one server: flask authority-add SERVER FILE"
+            " one server; the page behind the link says how."
         ),
     ),
     "host_unconfirmed": Words(

@@ -1,7 +1,8 @@
 """What an IT department can change, by reason code: exactly, with the command where there is one.
 
-`%(host)s`, `%(offered)s` and `%(tried)s` stand for what the try found out. Commands are those of
-the Exchange Management Shell, and are the same in every language.
+`%(host)s`, `%(offered)s` and `%(tried)s` stand for what the try found out; `%(names)s`,
+`%(issuer)s`, `%(subject)s`, `%(since)s` and `%(until)s` for the certificates that were shown.
+Commands are those of the Exchange Management Shell, and are the same in every language.
 """
 
 from __future__ import annotations
@@ -25,23 +26,23 @@ _REACHABLE = Advice(
 )
 _WHOLE_CHAIN = Advice(
     N_(
-        "Let the server send the whole chain: a missing intermediate certificate looks the same"
-        " from here."
+        "The chain that %(host)s sends ends with a certificate of %(issuer)s, an issuer that we do"
+        " not know. If that is an intermediate one, let the server send the whole chain."
     )
 )
 _OWN_AUTHORITY = Advice(
     N_(
-        "If an authority of your company has issued it, send that authority's certificate to the"
-        " people who run this service, and its SHA-256 fingerprint by another way. They trust it"
-        " for this one host with:"
+        "If it is an authority of your company, send its certificate to the people who run this"
+        " service, and its SHA-256 fingerprint by another way. They trust it for this one host"
+        " with:"
     ),
     "flask authority-add %(host)s FILE",
 )
 _EXTENDED_PROTECTION = Advice(
     N_(
-        "Extended Protection: we send the channel binding of the certificate that we see. Where a"
-        " proxy ends TLS, it needs the same certificate as Exchange, or has to pass TLS through;"
-        " otherwise a good password is refused."
+        "Extended Protection: we send the channel binding of the certificate that we see, which is"
+        " listed below. Where a proxy ends TLS, it needs the same certificate as Exchange, or has"
+        " to pass TLS through; otherwise a good password is refused."
     ),
     "Get-WebServicesVirtualDirectory | Format-List Server,ExtendedProtectionTokenChecking",
 )
@@ -50,13 +51,18 @@ ADVICE: Mapping[str, tuple[Advice, ...]] = {
     "certificate_wrong_name": (
         Advice(
             N_(
-                "The certificate does not name %(host)s. Install one that does, or tell the person"
-                " the name that it bears, as the server's address."
+                "The certificate does not name %(host)s. It names: %(names)s. Install one that"
+                " does, or tell the person the right one of these, as the server's address."
             )
         ),
     ),
     "certificate_expired": (
-        Advice(N_("Renew the certificate of %(host)s, or the one of its chain that has run out.")),
+        Advice(
+            N_(
+                "Renew the certificate of %(host)s, or the one of its chain that has run out:"
+                " %(subject)s was good from %(since)s to %(until)s."
+            )
+        ),
     ),
     "certificate_untrusted": (_WHOLE_CHAIN, _OWN_AUTHORITY),
     "not_https": (Advice(N_("%(host)s has to speak TLS 1.2 or newer on TCP port 443.")),),

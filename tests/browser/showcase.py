@@ -14,6 +14,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf import CSRFProtect
 from werkzeug.datastructures import MultiDict
 
+from broker.certificates import Certificate
 from broker.oauth_server.scopes import sentences
 from broker.services.connection_doctor import Diagnosis, Finding, StepName, StepState
 from broker.trace import Step
@@ -136,10 +137,11 @@ def diagnosed(reason: str, failed: StepName, slug: str = "caldav") -> Diagnosis:
     What we refuse to send is refused before any step.
     """
     untried = reason in {"app_password_shape", "paused_after_refusals"}
-    before = list(StepName).index(failed)
+    names = [name for name in StepName if slug == "exchange" or name is not StepName.MAILBOX]
+    before = names.index(failed)
     host = "caldav.icloud.com" if slug == "apple" else "calendars.dav-hosting.example"
     findings = []
-    for number, step in enumerate(StepName):
+    for number, step in enumerate(names):
         if number > before:
             findings.append(Finding(step, StepState.NOT_REACHED))
             continue
@@ -151,13 +153,26 @@ def diagnosed(reason: str, failed: StepName, slug: str = "caldav") -> Diagnosis:
     return Diagnosis("K7Q2-9F3M", at, slug, reason, tuple(findings))
 
 
+CHAIN = (
+    Certificate(
+        "CN=owa.hoster.example,O=Hoster",
+        ("owa.hoster.example", "ex01.corp.local"),
+        "CN=CORP-DC01-CA,DC=corp,DC=local",
+        datetime(2025, 4, 1, tzinfo=UTC),
+        datetime(2026, 4, 1, tzinfo=UTC),
+        "5f0c" * 16,
+    ),
+)
+
+
 def for_it(reason: str, failed: StepName, app: App | None = ACME) -> ResponseReturnValue:
     """Show what an IT department sees, with all that it can see."""
     host = "mail.corp.example"
     found = diagnosed(reason, failed, "exchange")
     steps = (
+        Step("SRV", "_autodiscover._tcp.corp.example", "found", 9, found=(host,)),
         Step("probe", "autodiscover.corp.example", "name not found", 12),
-        Step("GetFolder", host, "401", 31, offered=("Basic", "NTLM", "Negotiate")),
+        Step("GetFolder", host, "401", 31, offered=("Basic", "NTLM", "Negotiate"), chain=CHAIN),
         Step("GetFolder", host, "401", 8, offered=("NTLM",)),
         Step("GetFolder", host, "403", 54, tried="NTLM (DOMAIN\\name)"),
     )
@@ -274,10 +289,10 @@ SCENES: dict[str, Callable[[], ResponseReturnValue]] = {
         "exchange_login_rejected", StepName.LOGIN, "CORP\\ada"
     ),
     "exchange-not-found": lambda: exchange_rejected("exchange_not_found", StepName.DNS),
-    "exchange-off": lambda: exchange_rejected("exchange_ews_off", StepName.CALENDARS),
+    "exchange-off": lambda: exchange_rejected("exchange_ews_off", StepName.MAILBOX),
     "exchange-hybrid": lambda: exchange_rejected("perhaps_office365", StepName.DISCOVERY),
     "exchange-cloud": lambda: exchange_rejected("use_office365", StepName.DISCOVERY),
-    "for-it": lambda: for_it("exchange_ews_off", StepName.CALENDARS),
+    "for-it": lambda: for_it("exchange_ews_off", StepName.MAILBOX),
     "for-it-login": lambda: for_it("exchange_login_rejected", StepName.LOGIN),
     "for-it-certificate": lambda: for_it("certificate_untrusted", StepName.TLS, None),
     "problem-it": lambda: pages.problem("it_link_over", legal=LEGAL),

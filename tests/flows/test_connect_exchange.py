@@ -221,7 +221,7 @@ CASES = [
     ("login_timeout", {}, "exchange_sign_in_page", "discovery", True),
     ("forbidden", {}, "exchange_ews_off", "discovery", False),
     ("not_found", {}, "exchange_not_ews", "discovery", True),
-    ("server_error", {}, "provider_unavailable", "calendars", False),
+    ("server_error", {}, "provider_unavailable", "discovery", False),
     ("truncated_xml", {}, "exchange_not_ews", "discovery", True),
     ("certificate", {"style": "wrong_name"}, "certificate_wrong_name", "tls", True),
     ("certificate", {"style": "expired"}, "certificate_expired", "tls", True),
@@ -270,6 +270,9 @@ def test_a_search_that_fails_says_what_helps(
     steps, _, requests = shown.output.partition("\n    ")
     assert "microsoftonline" not in steps
     assert requests
+    if style == "missing":
+        assert f"SRV _autodiscover._tcp.{DOMAIN}  nothing found" in requests
+        assert f"MX {DOMAIN}  nothing found" in requests
 
 
 def test_a_refused_certificate_is_no_fault_of_the_stand_in(

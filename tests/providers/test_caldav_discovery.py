@@ -30,7 +30,7 @@ from broker.providers._caldav_address import read_typed
 from broker.providers._caldav_dns import Dns, Srv, offers_plain, secure_addresses
 from broker.providers.caldav import CalDav
 from broker.providers.caldav_services import KNOWN, OTHER_WAYS, known_service, other_way
-from broker.trace import LOOKUP, Step
+from broker.trace import Step
 from broker.wire import within
 from sandbox.radicale import PASSWORD, USER
 from tests import faults
@@ -127,9 +127,11 @@ class TestMailAddress:
 
         world.find(MAIL)
 
-        assert [(LOOKUP, "mail.example", "found"), (LOOKUP, "mail.example", "nothing found")] == [
-            (step.operation, step.host, step.outcome) for step in steps[:2]
-        ]
+        name = "_caldavs._tcp.mail.example"
+        assert [
+            ("SRV", name, "found", ("dav.mail.example",)),
+            ("TXT", name, "nothing found", ()),
+        ] == [(step.operation, step.host, step.outcome, step.found) for step in steps[:2]]
 
     def test_mail_address_is_the_user_name_when_none_is_typed(self, tmp_path: Path) -> None:
         world = World(tmp_path, "dav.mail.example", zone=secure("dav.mail.example"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,12 @@ def test_certificates_are_told_apart(
     assert (proved, diagnosis.reason) == (None, reason)
     assert error is not None
     assert failed(diagnosis) == [step]
+    # Once for all its connections, and whether it was believed or not.
+    ((shown,),) = [one.chain for one in diagnosis.steps if one.chain]
+    assert ((name,), "CN=Test Authority") == (shown.names, shown.issuer)
+    assert expired is (shown.until < datetime.now(UTC))
+    told = world.app.test_cli_runner().invoke(args=["diagnosis", diagnosis.code]).output
+    assert f"certificate CN={name} for {name} by CN=Test Authority, " in told
     world.close()
 
 

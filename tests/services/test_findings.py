@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -21,7 +22,7 @@ from broker.errors import (
 from broker.laps import Lap
 from broker.services.connect_reasons import reason_of
 from broker.services.findings import Finding, StepName, StepState, derive
-from broker.trace import LOOKUP, Step
+from broker.trace import Step
 
 HOST = "dav.example.com"
 FOUND = Step("discover", HOST, "207", 40)
@@ -90,7 +91,7 @@ def test_the_failed_step_and_its_reason(
 def test_steps_come_in_order_and_end_at_the_failed_one(
     steps: list[Step], error: BrokerError, step: str, reason: str
 ) -> None:
-    found = derive(HOST, steps, error)
+    found = derive(HOST, steps, error, has_mailbox=True)
 
     assert [one.step for one in found] == list(StepName)
     at = [one.state for one in found].index(StepState.FAILED)
@@ -134,7 +135,7 @@ def test_each_step_tells_its_time_and_host() -> None:
 
 def test_questions_to_dns_count_for_finding_the_server() -> None:
     steps = [
-        Step(LOOKUP, "example.com", "found", 30),
+        Step("MX", "example.com", "found", 30),
         Step("discover", HOST, "207", 50, laps={Lap.DNS: 4}),
     ]
 
@@ -144,7 +145,7 @@ def test_questions_to_dns_count_for_finding_the_server() -> None:
 
 
 def test_questions_to_dns_alone_are_no_steps() -> None:
-    steps = [Step(LOOKUP, "example.com", "found", 30)]
+    steps = [Step("SRV", "_caldavs._tcp.example.com", "found", 30)]
 
     found = derive("example.com", steps, UserError("host_unconfirmed"))
 
@@ -188,3 +189,56 @@ def test_the_known_service_is_not_the_persons_to_mend() -> None:
     error = ProviderUnavailable("apple", "discover", detail="certificate expired")
 
     assert reason_of(error, typed=True) == "provider_unavailable"
+
+
+PROBED = Step("probe", HOST, "401", 20)
+ASKED = Step("GetFolder", HOST, "401", 10)
+OPENED = Step("GetFolder", HOST, "200", 7, tried="NTLM (name)")
+FORBIDDEN = Step("GetFolder", HOST, "403", 5)
+
+
+@pytest.mark.parametrize(
+    ("steps", "error", "step"),
+    [
+        ([ASKED, OPENED], UserError("exchange_no_mailbox"), "mailbox"),
+        ([PROBED], UserError("exchange_no_mailbox"), "discovery"),
+        ([FORBIDDEN], UserError("exchange_ews_off"), "discovery"),
+        ([ASKED, replace(FORBIDDEN, tried="Basic (name)")], UserError("exchange_ews_off"),
+         "mailbox"),
+        ([Step("GetFolder", HOST, "503", 5)], RateLimited("exchange", "GetFolder", 503),
+         "discovery"),
+        ([ASKED, replace(OPENED, outcome="connection lost")],
+         ProviderUnavailable("exchange", "GetFolder", detail="connection lost"), "mailbox"),
+        ([ASKED, OPENED, Step("FindFolder", HOST, "500", 5)],
+         ProviderUnavailable("exchange", "FindFolder", 500), "calendars"),
+        ([ASKED, replace(ASKED, tried="NTLM (name)")],
+         LoginRejected("exchange_login_rejected"), "login"),
+    ],
+)  # fmt: skip
+def test_a_mailbox_is_told_from_the_login_and_from_the_calendars(
+    steps: list[Step], error: BrokerError, step: str
+) -> None:
+    found = derive(HOST, steps, error, has_mailbox=True)
+
+    assert [step] == [one.step for one in found if one.state is StepState.FAILED]
+
+
+def test_what_answers_401_is_about_the_login_and_the_rest_about_the_mailbox() -> None:
+    steps = [PROBED, ASKED, ASKED, OPENED, Step("FindFolder", HOST, "200", 4)]
+
+    found = {one.step: one.milliseconds for one in derive(HOST, steps, None, has_mailbox=True)}
+
+    assert (20, 20, 7, 4) == tuple(found[name] for name in list(StepName)[4:])
+
+
+def test_the_host_is_named_that_failed_as_it_is_said() -> None:
+    """The web site of a domain has mostly another certificate; that need not be the trouble."""
+    site, mail = "corp.example", "mail.corp.example"
+    steps = [
+        Step("probe", mail, "certificate expired", 5),
+        Step("probe", site, "certificate for another name", 5),
+    ]
+
+    found = derive(site, steps, unavailable("certificate expired", "probe"))
+
+    assert [mail] == [one.host for one in found if one.state is StepState.FAILED]

@@ -46,7 +46,7 @@ def test_the_step_that_failed_is_named_and_the_others_say_how_they_went(
 ) -> None:
     page = shown(diagnosed(reason, failed), reason)
 
-    number = list(StepName).index(failed)
+    number = [one.step for one in diagnosed(reason, failed).findings].index(failed)
     summary = f"Stopped at step {number + 1} of 7: {doctor.STEPS[failed]}"
     is_open = "" if failed in {StepName.ADDRESS, StepName.LOGIN} else " open"
     assert re.search(rf'<details class="steps"{is_open}>\s*<summary>{summary}</summary>', page)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
-from broker.providers._caldav_dns import Dns, Srv
+from broker.http import Http
+from broker.providers._caldav_dns import Dns, Srv, noted
 
 SERVICE = "_autodiscover._tcp"
 MOST = 3
@@ -28,6 +30,22 @@ class MailDns(Dns):
     def exchangers(self, name: str) -> list[str]:
         """Give the hosts of a name's MX records."""
         return [found.exchange.to_text(True).lower() for found in self._ask(name, "MX")]
+
+
+@dataclass(frozen=True, slots=True)
+class TracedMailRecords:
+    """Records whose questions are written to the trace of *http*."""
+
+    records: MailRecords
+    http: Http
+
+    def services(self, name: str) -> list[Srv]:
+        """Give the SRV records of a name."""
+        return noted(self.http, "SRV", name, self.records.services, lambda srv: srv.host)
+
+    def exchangers(self, name: str) -> list[str]:
+        """Give the hosts of a name's MX records."""
+        return noted(self.http, "MX", name, self.records.exchangers, str)
 
 
 def named_hosts(records: MailRecords, domain: str) -> list[str]:

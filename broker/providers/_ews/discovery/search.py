@@ -143,10 +143,10 @@ class Search:
         if said is not None:
             return said
         domain = self._address.domain
-        sign = "use_office365" if self._is_cloud else None
-        sign = sign or cloud_reason(self._http, self._records, domain)
-        if sign is not None:
-            return UserError(sign)
+        code = "use_office365" if self._is_cloud else None
+        code = code or cloud_reason(self._http, self._records, domain)
+        if code is not None:
+            return UserError(code)
         return self._verdict.otherwise() or UserError("exchange_not_found")
 
     def _place(self, url: str) -> str | None:
