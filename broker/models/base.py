@@ -77,7 +77,8 @@ def transaction() -> Iterator[Session]:
     write. On SQLite the write lock is taken at once (`BEGIN IMMEDIATE`): a transaction that
     reads first and writes later loses updates there. Does not nest.
     """
-    _forget_reads()
+    if (read := _forget_reads()) is not None:
+        read.close()
     session = db.session()
     token = purpose.set(Purpose.WRITING)
     try:
@@ -98,25 +99,29 @@ def at_once() -> Iterator[DbConnection]:
     A third of what a transaction costs, and on PostgreSQL one round trip in place of three. It
     holds nothing afterwards. What was read before is read again, as after a transaction.
     """
-    _forget_reads()
+    connection = _forget_reads() or db.engine.connect()
     token = purpose.set(Purpose.AT_ONCE)
     try:
-        with db.engine.connect() as connection:
+        with connection:
             yield connection
     finally:
         purpose.reset(token)
 
 
-def _forget_reads() -> None:
-    """End the snapshots of `reading` and `snapshot`; a session that nobody made is not needed."""
+def _forget_reads() -> DbConnection | None:
+    """End the snapshots of `reading` and `snapshot`; gives the connection of the latter."""
     if purpose.get() is Purpose.WRITING:
         raise RuntimeError("a transaction inside a transaction")
+    # A session that nobody made is not needed.
     if db.session.registry.has():
         session = db.session()
         if session.new or session.dirty or session.deleted:
             raise RuntimeError("changes were made outside a transaction")
         session.rollback()
-    _let_go()
+    connection: DbConnection | None = g.pop("snapshot", None)
+    if connection is not None:
+        connection.rollback()
+    return connection
 
 
 def changed(
@@ -145,9 +150,11 @@ def snapshot() -> DbConnection:
     """
     if purpose.get() is Purpose.WRITING:
         return db.session().connection()
-    if "snapshot" not in g:
-        g.snapshot = db.engine.connect()
-    return cast(DbConnection, g.snapshot)
+    connection: DbConnection | None = g.get("snapshot")
+    if connection is None:
+        connection = g.snapshot = db.engine.connect()
+        connection.begin()
+    return connection
 
 
 def _let_go(_error: BaseException | None = None) -> None:

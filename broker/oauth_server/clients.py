@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from authlib.oauth2.rfc6749 import ClientMixin
-from sqlalchemy import Row, and_, bindparam, select
+from sqlalchemy import and_, bindparam, select
 
 from broker.models import Application, ApplicationSecret, RedirectUri, snapshot
 from broker.models.base import table_of
+from broker.models.ready import Ready
 from broker.oauth_server import redirects, scopes
 
 CONFIDENTIAL_METHODS = ("client_secret_basic", "client_secret_post")
@@ -28,7 +28,7 @@ _COLUMNS = (
     _applications.c.public,
     _applications.c.any_loopback_redirect,
 )
-_WITH_SECRETS = (
+_WITH_SECRETS = Ready(
     select(*_COLUMNS, _secrets.c.digest)
     .select_from(
         _applications.outerjoin(
@@ -38,7 +38,7 @@ _WITH_SECRETS = (
     )
     .where(_applications.c.client_id == bindparam("client_id"))
 )
-_WITH_REDIRECT_URIS = (
+_WITH_REDIRECT_URIS = Ready(
     select(*_COLUMNS, _redirect_uris.c.uri)
     .select_from(
         _applications.outerjoin(
@@ -109,7 +109,7 @@ class Clients:
         uris = frozenset(row.uri for row in rows if row.uri is not None)
         return self._client(rows[0], redirect_uris=uris)
 
-    def _client(self, row: Row[Any], **found: Any) -> Client:
+    def _client(self, row: Any, **found: Any) -> Client:
         return Client(
             application_id=row.id,
             client_id=row.client_id,
@@ -121,7 +121,7 @@ class Clients:
         )
 
 
-def _rows(statement: Any, client_id: str) -> Sequence[Row[Any]]:
+def _rows(statement: Ready, client_id: str) -> list[Any]:
     if not client_id.isascii() or not client_id.isprintable():  # PostgreSQL takes no NUL
-        return ()
-    return snapshot().execute(statement, {"client_id": client_id}).all()
+        return []
+    return statement.all(snapshot(), client_id=client_id)

@@ -18,6 +18,7 @@ from broker.crypto import Vault
 from broker.ids import new_secret
 from broker.models import AccessToken, AuthorizationCode, Grant, RefreshToken, snapshot
 from broker.models.base import UtcDateTime, table_of
+from broker.models.ready import Ready
 
 CODE_LIFETIME = timedelta(minutes=10)
 ACCESS_LIFETIME = timedelta(hours=1)
@@ -38,7 +39,7 @@ _GRANT = (
     _grants.c.scope,
     _grants.c.revoked_at,
 )
-_FIND_CODE = (
+_FIND_CODE = Ready(
     select(
         *_GRANT,
         _codes.c.redirect_uri,
@@ -49,12 +50,12 @@ _FIND_CODE = (
     .select_from(_codes.join(_grants))
     .where(_codes.c.digest == bindparam("digest"))
 )
-_FIND_ACCESS = (
+_FIND_ACCESS = Ready(
     select(*_GRANT, _access.c.expires_at, _access.c.scope.label("narrowed"))
     .select_from(_access.join(_grants))
     .where(_access.c.digest == bindparam("digest"))
 )
-_FIND_REFRESH = (
+_FIND_REFRESH = Ready(
     select(*_GRANT, _refresh.c.rotated_at, _refresh.c.wrapped_successor)
     .select_from(_refresh.join(_grants))
     .where(_refresh.c.digest == bindparam("digest"))
@@ -69,11 +70,9 @@ _ROTATE = (
     .where(_refresh.c.digest == bindparam("rotated"), _refresh.c.rotated_at.is_(None))
     .values(rotated_at=bindparam("now"), wrapped_successor=bindparam("successor"))
 )
-# Only under a grant that still stands, whatever happened since it was read. The row count
-# tells; of an INSERT, SQLAlchemy keeps it only when asked (on PostgreSQL it is -1 otherwise).
-_ADD_ACCESS = (
-    insert(_access)
-    .from_select(
+# Only under a grant that still stands, whatever happened since it was read: the row count tells.
+_ADD_ACCESS = Ready(
+    insert(_access).from_select(
         ["digest", "grant_id", "expires_at", "scope"],
         select(
             bindparam("digest", type_=LargeBinary()),
@@ -82,7 +81,6 @@ _ADD_ACCESS = (
             bindparam("scope", type_=String()),
         ).where(_grants.c.id == bindparam("grant_id"), _grants.c.revoked_at.is_(None)),
     )
-    .execution_options(preserve_rowcount=True)
 )
 _ADD_REFRESH = insert(_refresh)
 _ADD_CODE = insert(_codes)
@@ -171,13 +169,14 @@ class Tokens:
         *scope* narrows the token; None leaves it all that the grant has.
         """
         token = new_secret()
-        row = {
-            "digest": self._vault.digest("access_token", token),
-            "grant_id": grant_id,
-            "expires_at": self._clock.now() + ACCESS_LIFETIME,
-            "scope": scope,
-        }
-        return token if connection.execute(_ADD_ACCESS, row).rowcount == 1 else None
+        added = _ADD_ACCESS.changed(
+            connection,
+            digest=self._vault.digest("access_token", token),
+            grant_id=grant_id,
+            expires_at=self._clock.now() + ACCESS_LIFETIME,
+            scope=scope,
+        )
+        return token if added else None
 
     def issue_refresh(self, session: Session, grant_id: str, token: str | None = None) -> str:
         """Issue a refresh token, which may be one that was made before."""
@@ -261,11 +260,11 @@ class Tokens:
             return None
         return self._vault.unwrap(old.wrapped_successor, successor_place(old.digest)).decode()
 
-    def _find(self, statement: Any, purpose: str, text: str) -> tuple[bytes, Any]:
+    def _find(self, statement: Ready, purpose: str, text: str) -> tuple[bytes, Any]:
         if not text.isascii() or len(text) > _LONGEST:
             return b"", None
         digest = self._vault.digest(purpose, text)
-        return digest, snapshot().execute(statement, {"digest": digest}).first()
+        return digest, statement.first(snapshot(), digest=digest)
 
 
 def _bearer(row: Any, scope: str) -> Bearer:

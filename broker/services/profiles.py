@@ -8,13 +8,14 @@ from sqlalchemy import bindparam, select
 
 from broker.models import Connection, Profile, snapshot
 from broker.models.base import table_of
+from broker.models.ready import Ready
 from broker.services import connections
 from broker.services.runtime import Runtime
 
 _P = table_of(Profile).c
 _K = table_of(Connection).c
 
-_CONNECTION = (
+_CONNECTION = Ready(
     select(_K.id, _K.provider, _K.service, _K.wrapped_key, _K.sealed_identity)
     .join_from(table_of(Profile), table_of(Connection), _K.id == _P.connection_id)
     .where(_P.id == bindparam("profile_id"))
@@ -23,8 +24,7 @@ _CONNECTION = (
 
 def linking_profile(runtime: Runtime, profile_id: str) -> dict[str, str] | None:
     """Describe a profile for a token answer; None when it is gone."""
-    values = {"profile_id": profile_id}
-    row = snapshot().execute(_CONNECTION, values).first()
+    row = _CONNECTION.first(snapshot(), profile_id=profile_id)
     if row is None:
         return None
     provider = runtime.providers.get(row.provider)

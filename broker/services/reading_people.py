@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, func, select
 
 from broker.models import Calendar, Connection, Profile, Task, snapshot
 from broker.models.base import table_of
+from broker.models.ready import Ready
 from broker.oauth_server.tokens import Bearer
 from broker.services import connections, partner_ids, reasons, times
 from broker.services.connections import Identity
@@ -94,7 +95,7 @@ _CALENDARS = (
     .where(_P.account_id == bindparam("account_id"))
     .order_by(_P.created_at, _P.id, _C.primary.desc(), _C.id)
 )
-_OWNER = (
+_OWNER = Ready(
     select(_K.id, _K.wrapped_key, _K.sealed_identity, _C.primary, _C.tzid)
     .join_from(table_of(Profile), table_of(Connection), _K.id == _P.connection_id)
     .outerjoin(table_of(Calendar), (_C.connection_id == _K.id) & _C.deleted_at.is_(None))
@@ -113,7 +114,7 @@ _NEXT_DUE = (
 def account(runtime: Runtime, bearer: Bearer) -> Answer:
     """Answer `/v1/account`; name and address are those of the oldest profile."""
     require(bearer.scope, "account")
-    rows = _execute(_OWNER, bearer)
+    rows = _OWNER.all(snapshot(), account_id=bearer.account_id)
     who = _identity(runtime, rows[0]) if rows else None
     return {
         "account": {
