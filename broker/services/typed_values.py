@@ -27,6 +27,7 @@ class _Typed(msgspec.Struct, frozen=True):
     typed: dict[str, str]
     diagnosis: str = ""
     refused: str = ""
+    host: str = ""
 
 
 def keep(
@@ -37,15 +38,16 @@ def keep(
     *,
     diagnosis: str = "",
     refused: Mapping[str, str] | None = None,
+    host: str = "",
 ) -> None:
     """Keep what was typed for the provider *slug*, and the code of what was found trying it.
 
-    Of a form that was *refused* only a digest is kept, too short to be a password. A flow under
-    way at another provider goes first.
+    Of a form that was *refused* only a digest is kept, too short to be a password. *host* is one
+    that the person is to be asked about. A flow under way at another provider goes first.
     """
     table = _ATTEMPTS.c
     mark = _mark(runtime, attempt, refused) if refused is not None else ""
-    plain = msgspec.json.encode(_Typed(dict(values), diagnosis, mark))
+    plain = msgspec.json.encode(_Typed(dict(values), diagnosis, mark, host))
     with transaction() as session:
         session.execute(
             update(_ATTEMPTS)
@@ -66,6 +68,11 @@ def kept(runtime: Runtime, attempt: Attempt, slug: str) -> dict[str, str]:
 def diagnosis_code(runtime: Runtime, attempt: Attempt, slug: str) -> str:
     """Give the code of what was found when it was tried last; empty when nothing was."""
     return _opened(runtime, attempt, slug).diagnosis
+
+
+def host(runtime: Runtime, attempt: Attempt, slug: str) -> str:
+    """Give the host that the person is to be asked about; empty when there is none."""
+    return _opened(runtime, attempt, slug).host
 
 
 def was_refused(runtime: Runtime, attempt: Attempt, slug: str, sent: Mapping[str, str]) -> bool:

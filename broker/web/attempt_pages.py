@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from markupsafe import escape
 
 from broker.errors import (
-    AddressRefused,
     AttemptOver,
-    AuthorizationLost,
     BrokerError,
-    HostUnconfirmed,
-    LoginRejected,
 )
 from broker.oauth_server.scopes import sentences
 from broker.providers.base import OAuthProvider, PasswordProvider, Provider
@@ -31,12 +25,11 @@ from broker.web.doctor import TIME_FORMAT
 from broker.web.forms import FORMS, ConfirmableForm, ConnectForm, PasswordForm
 from broker.web.layout import as_app, legal
 from broker.web.phrases import phrases_for
-from broker.web.translations import _, asked_locale, isolated
-from broker.web.words import known_code, words_for
+from broker.web.translations import _, asked_locale
+from broker.web.words import known_code
 
 log = logging.getLogger(__name__)
 
-LOADED_AGAIN_WITHIN = timedelta(minutes=1)
 RETRIED_IN_PLACE = frozenset(
     {"permission_unticked", "no_refresh_token", "sign_in_refused", "wrong_login"}
 )
@@ -118,44 +111,16 @@ def password_form(attempt: Attempt, slug: str) -> PasswordForm:
     return FORMS[slug](data=typed, with_terms=has_terms())
 
 
-def keep_typed(
-    attempt: Attempt,
-    slug: str,
-    form: PasswordForm,
-    *,
-    diagnosis: str = "",
-    is_refused: bool = False,
-) -> None:
-    """Keep what was sent, the password excepted, and the code of what was found trying it."""
-    values = {name: text for name, text in form.to_keep().items() if not form[name].errors}
-    refused = form.sent() if is_refused else None
-    runtime = current_runtime()
-    typed_values.keep(runtime, attempt, slug, values, diagnosis=diagnosis, refused=refused)
+def failed(attempt: Attempt, provider: Provider, error: BrokerError) -> ResponseReturnValue:
+    """Say what went wrong at a provider's own page."""
+    return refused(attempt, provider, noted(attempt, provider, error))
 
 
-def refused_just_now(attempt: Attempt, slug: str, form: PasswordForm) -> Diagnosis | None:
-    """Give what was found when this very form was refused a moment ago.
+def noted(attempt: Attempt, provider: Provider, error: BrokerError) -> str:
+    """Give the reason code of what went wrong, and log it; the code lets support find it.
 
-    A page that is loaded again, or a button that is pressed twice, sends it once more, which
-    would be one more refused login in the person's directory and tell nothing new.
+    Raises an error that says that the attempt is over, which has a page of its own.
     """
-    runtime = current_runtime()
-    if not typed_values.was_refused(runtime, attempt, slug, form.sent()):
-        return None
-    found = connection_doctor.find(runtime, typed_values.diagnosis_code(runtime, attempt, slug))
-    is_fresh = found is not None and runtime.clock.now() - found.at < LOADED_AGAIN_WITHIN
-    return found if is_fresh else None
-
-
-def failed(
-    attempt: Attempt,
-    provider: Provider,
-    error: BrokerError,
-    *,
-    typed: PasswordForm | None = None,
-    diagnosis: Diagnosis | None = None,
-) -> ResponseReturnValue:
-    """Say what went wrong where the person can mend it; the code lets support find it."""
     if isinstance(error, AttemptOver):
         raise error
     code = reason_of(error, typed=isinstance(provider, PasswordProvider))
@@ -163,23 +128,10 @@ def failed(
         "connect failed",
         extra={"attempt": attempt.id, "provider": provider.slug, "reason": code},
     )
-    if isinstance(error, HostUnconfirmed) and isinstance(typed, ConfirmableForm):
-        return _confirm(attempt, provider, typed, error.host)
-    if typed is not None:
-        if diagnosis is not None:
-            is_refused = isinstance(error, LoginRejected | AuthorizationLost)
-            keep_typed(
-                attempt, provider.slug, typed, diagnosis=diagnosis.code, is_refused=is_refused
-            )
-        if isinstance(error, AddressRefused) and error.instead:
-            blamed = typed[words_for(code).field]
-            said = escape(_("Write this instead: %(address)s"))
-            blamed.errors = [said % {"address": isolated(error.instead)}]
-        return form(attempt, provider, form=typed, notice=code, diagnosis=diagnosis)
-    return refused(attempt, provider, code)
+    return code
 
 
-def _confirm(
+def confirm(
     attempt: Attempt, provider: Provider, typed: ConfirmableForm, host: str
 ) -> ResponseReturnValue:
     """Ask about a host that the search led to."""
@@ -207,6 +159,10 @@ def refused(attempt: Attempt, provider: Provider, code: str) -> ResponseReturnVa
 def stopped(attempt: Attempt, provider: Provider, code: str) -> ResponseReturnValue:
     """Show why a connection did not come about, and the way on."""
     if isinstance(provider, PasswordProvider):
+        host = typed_values.host(current_runtime(), attempt, provider.slug)
+        typed = password_form(attempt, provider.slug)
+        if code == "host_unconfirmed" and host and isinstance(typed, ConfirmableForm):
+            return confirm(attempt, provider, typed, host)
         found = _found_before(attempt, provider.slug, code)
         return form(attempt, provider, notice=known_code(code), diagnosis=found)
     if code in RETRIED_IN_PLACE:

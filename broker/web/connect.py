@@ -9,14 +9,14 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 
 from broker.addresses import client_place
-from broker.errors import AttemptOver, BrokerError, UserError
+from broker.errors import AttemptOver, BrokerError
 from broker.ids import new_secret
 from broker.oauth_server.authorization import AuthorizationError, BadClient
 from broker.providers.base import OAuthProvider, PasswordProvider, Provider
-from broker.services import applications, attempts, connect, connection_doctor
+from broker.services import applications, attempts, connect
 from broker.services.attempts import Attempt
 from broker.services.runtime import Runtime, current_runtime
-from broker.web import attempt_pages, pages
+from broker.web import attempt_pages, pages, typed_logins
 from broker.web.forms import CancelForm, ConnectForm
 from broker.web.layout import as_app, legal, page
 from broker.web.translations import _, current_locale
@@ -118,7 +118,7 @@ def go_on(handle: str, slug: str) -> ResponseReturnValue:
     attempt = _attempt(handle)
     provider = _offered(attempt, slug)
     if isinstance(provider, PasswordProvider):
-        return _prove_password(attempt, provider)
+        return typed_logins.send(attempt, provider)
     if not isinstance(provider, OAuthProvider):
         return redirect(url_for("connect.choose", handle=handle), 303)
     form = ConnectForm(with_terms=attempt_pages.has_terms())
@@ -233,35 +233,6 @@ def _check_cookies(application_id: str | None) -> ResponseReturnValue:
         back_url=app.url if app else None,
         legal=legal(),
     )
-
-
-def _prove_password(attempt: Attempt, provider: PasswordProvider) -> ResponseReturnValue:
-    runtime = current_runtime()
-    form = attempt_pages.password_form(attempt, provider.slug)
-    is_whole = form.validate_on_submit()
-    before = attempt_pages.refused_just_now(attempt, provider.slug, form) if is_whole else None
-    if before is not None:
-        return attempt_pages.form(
-            attempt, provider, form=form, notice=before.reason, diagnosis=before
-        )
-    attempt_pages.keep_typed(attempt, provider.slug, form)
-    if not is_whole:
-        return attempt_pages.form(attempt, provider, form=form)
-    proved, diagnosis, error = connection_doctor.prove(
-        runtime,
-        provider.slug,
-        form.login(),
-        application_id=attempt.application.id,
-        client_address=client(),
-    )
-    try:
-        if proved is None:
-            raise error or UserError("unexpected")
-        return attempt_pages.leave(attempt, connect.finish(runtime, attempt, proved))
-    except BrokerError as failure:
-        return attempt_pages.failed(
-            attempt, provider, failure, typed=form, diagnosis=diagnosis if error else None
-        )
 
 
 def _attempt(handle: str) -> Attempt:

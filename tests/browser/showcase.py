@@ -18,7 +18,7 @@ from broker.certificates import Certificate
 from broker.oauth_server.scopes import sentences
 from broker.services.connection_doctor import Diagnosis, Finding, StepName, StepState
 from broker.trace import Step
-from broker.web import it_page, layout, pages, translations
+from broker.web import it_page, layout, pages, translations, waiting
 from broker.web.forms import (
     FORMS,
     AppleForm,
@@ -191,6 +191,10 @@ def rejected(problem: str, failed: StepName | None = None) -> ResponseReturnValu
     return password(form, problem, failed=failed)
 
 
+def waiting_page() -> ResponseReturnValue:
+    return "".join(waiting.halves(ACME, "exchange", "Exchange", legal=LEGAL))
+
+
 def confirm() -> ResponseReturnValue:
     form = typed(url="ada@university.example", username="ada", password=PASSWORD, agree="y")
     return pages.confirm(
@@ -285,6 +289,7 @@ SCENES: dict[str, Callable[[], ResponseReturnValue]] = {
     "apple-paused": lambda: apple_rejected("paused_after_refusals", StepName.LOGIN),
     "apple-renew": lambda: password(slug="apple", relink_for="a…@icloud.com"),
     "exchange": lambda: password(slug="exchange"),
+    "waiting": waiting_page,
     "exchange-rejected": lambda: exchange_rejected(
         "exchange_login_rejected", StepName.LOGIN, "CORP\\ada"
     ),
