@@ -1,7 +1,8 @@
 """Keeping where a login's calendars are now, when a client found out that they had moved.
 
-iCloud moves homes between hosts. A client follows by asking the entry again, which costs three
-requests; what it learned is stored, so that the next pass begins there.
+iCloud moves homes between hosts, and Exchange its endpoints. A client follows, which costs some
+requests; what it learned, also of how to speak there, is stored, so that the next pass begins with
+it.
 """
 
 from __future__ import annotations
@@ -57,4 +58,6 @@ def keep(
             )
             .values(sealed_credential=sealed)
         )
-    log.info("home moved", extra={"connection": connection_id})
+    is_elsewhere = before is None or after.url != before.url
+    what = "home moved" if is_elsewhere else "dialect learned"
+    log.info(what, extra={"connection": connection_id})

@@ -201,8 +201,75 @@ def test_an_older_server_is_asked_again_in_its_own_version() -> None:
     assert b'Version="Exchange2010_SP2"' in server.bodies[0]
     assert b'Version="Exchange2010"' in server.bodies[1]
     assert b'Version="Exchange2007_SP1"' in server.bodies[2]
+    # What it says of itself is what stands in front of the mailbox.
+    spoken = "Basic Exchange2007_SP1 of:Exchange2010_SP2"
+    assert spoken == session.dialect == session.credential.dialect
+    known = (Scheme.BASIC, Version.EXCHANGE_2007, Version.EXCHANGE_2010)
+    assert known == read_dialect(session.dialect)
+    again = server.session(session.dialect)
+    again.call(GetFolder())
+    assert b'Version="Exchange2007_SP1"' in server.bodies[3]
+    assert (4, spoken) == (len(server.bodies), again.dialect)
+
+
+def of(build: tuple[int, int], body: bytes) -> bytes:
+    """Let an answer come from another server."""
+    usual = b'MajorVersion="15" MinorVersion="1"'
+    assert usual in body
+    return body.replace(usual, b'MajorVersion="%d" MinorVersion="%d"' % build)
+
+
+@pytest.mark.parametrize(
+    ("build", "version"),
+    [
+        ((8, 1), "Exchange2007_SP1"),
+        ((8, 3), "Exchange2007_SP1"),
+        ((14, 0), "Exchange2010"),
+        ((14, 1), "Exchange2010"),
+        ((14, 2), "Exchange2010_SP2"),
+        ((14, 3), "Exchange2010_SP2"),
+        ((15, 0), "Exchange2010_SP2"),
+        ((15, 1), "Exchange2010_SP2"),
+        ((15, 2), "Exchange2010_SP2"),
+        ((15, 20), "Exchange2010_SP2"),
+    ],
+)
+def test_a_server_is_spoken_to_as_it_says_that_it_is(build: tuple[int, int], version: str) -> None:
+    """One request more at the most, and none of the next login."""
+    good = xml(of(build, answer("GetFolder", message("GetFolder", FOLDER))))
+    bad = xml(of(build, fault("ErrorInvalidServerVersion")), 500)
+    is_new = version == "Exchange2010_SP2"
+    server = Server(*([good] if is_new else [bad, good]))
+    session = server.session()
+
+    session.call(GetFolder())
+    session.call(GetFolder())
+
+    assert f"Basic {version}" == session.dialect
+    assert (2 if is_new else 3) == len(server.bodies)
+    assert f'Version="{version}"'.encode() in server.bodies[-1]
+
+
+def test_a_server_that_was_renewed_is_spoken_to_in_a_newer_version() -> None:
+    good = answer("GetFolder", message("GetFolder", FOLDER))
+    server = Server(xml(good))
+    session = server.session("Basic Exchange2007_SP1")
+
+    session.call(GetFolder())
+    session.call(GetFolder())
+
+    assert b'Version="Exchange2007_SP1"' in server.bodies[0]
+    assert b'Version="Exchange2010_SP2"' in server.bodies[1]
+    assert "Basic Exchange2010_SP2" == session.dialect
+
+
+@pytest.mark.parametrize("said", ["", "x", "-15", "99999", "١٥"])
+def test_a_build_that_cannot_be_read_changes_nothing(said: str) -> None:
+    good = answer("GetFolder", message("GetFolder", FOLDER)).decode()
+    body = good.replace('MajorVersion="15"', f'MajorVersion="{said}"').encode()
+    session = Server(xml(body)).session("Basic Exchange2007_SP1")
+    session.call(GetFolder())
     assert "Basic Exchange2007_SP1" == session.dialect
-    assert (Scheme.BASIC, Version.EXCHANGE_2007) == read_dialect(session.dialect)
 
 
 def test_a_server_that_speaks_no_version_is_asked_in_each_once() -> None:
@@ -213,7 +280,8 @@ def test_a_server_that_speaks_no_version_is_asked_in_each_once() -> None:
 
 
 def test_a_dialect_may_be_unknown() -> None:
-    assert (None, Version.EXCHANGE_2010) == read_dialect("") == read_dialect("Digest Exchange9")
+    newest = Version.EXCHANGE_2010
+    assert (None, newest, newest) == read_dialect("") == read_dialect("Digest Exchange9 of:9")
 
 
 def test_a_server_without_passwords_ends_no_connection() -> None:

@@ -18,10 +18,12 @@ from broker.errors import (
 from broker.http import Http
 from broker.logins import Login
 from broker.providers._caldav_dns import Srv
+from broker.providers._ews.session import Version
 from broker.providers.base import Verified
 from broker.providers.exchange import Exchange
 from sandbox.exchange.accounts import DOMAIN
 from sandbox.exchange.seed import ADA, ALAN, PASSWORD
+from sandbox.exchange.versions import VERSIONS
 from tests.providers.contract import NOW
 from tests.providers.detour import Detour
 from tests.providers.exchange_remote import ExchangeRemote
@@ -85,19 +87,33 @@ def company(tmp_path: Path) -> Iterator[Company]:
     remote.close()
 
 
-@pytest.mark.parametrize("version", ["Exchange2007_SP1", "Exchange2010", "ExchangeSE"])
 @pytest.mark.parametrize("schemes", ["ntlm", "negotiate,ntlm,basic", "basic"])
-def test_an_address_and_a_password_are_enough(company: Company, version: str, schemes: str) -> None:
-    company.remote.faults.set(None, "version", style=version)
+def test_an_address_and_a_password_are_enough(company: Company, schemes: str) -> None:
     company.remote.faults.set(None, "schemes", style=schemes)
     credential, account, _ = company.connect()
 
     assert (f"https://{MAIL}/EWS/Exchange.asmx", ADA) == (credential.url, account.email)
-    # Where Autodiscover takes JSON, it takes no password.
-    asked = [MAIL] if version == "ExchangeSE" else [f"autodiscover.{DOMAIN}", MAIL]
-    assert asked == company.logins()
-    spoken = {"ExchangeSE": "Exchange2010_SP2"}.get(version, version)
-    assert spoken == credential.dialect.split()[-1]
+    # Autodiscover takes JSON, and for that no password.
+    assert [MAIL] == company.logins()
+
+
+@pytest.mark.parametrize("schemes", ["ntlm", "basic"])
+def test_every_version_is_spoken_to_in_the_newest_words_that_it_knows(
+    company: Company, schemes: str
+) -> None:
+    company.remote.faults.set(None, "schemes", style=schemes)
+    for name, version in VERSIONS.items():
+        company.remote.calls.clear()
+        company.remote.faults.set(None, "version", style=name)
+        credential, account, _ = company.connect()
+
+        assert ADA == account.email
+        takes_json = version.knows("Exchange2016")
+        assert ([MAIL] if takes_json else [f"autodiscover.{DOMAIN}", MAIL]) == company.logins()
+        spoken = next(one for one in Version if version.knows(one))
+        assert spoken == credential.dialect.split()[-1]
+        refused = [call for call in company.remote.calls if call.status == 500]
+        assert list(Version).index(spoken) == len(refused)
 
 
 @pytest.mark.parametrize("style", ["basic_site", "www", "html", "http_redirect", "url"])

@@ -14,6 +14,7 @@ from broker.clock import Clock
 from broker.errors import ProtocolError, ProviderUnavailable
 from broker.http import DEADLINE, REDIRECT_STATUSES, Answer, Call, Http
 from broker.logins import PasswordCredential
+from broker.providers._ews.builds import Build, build_of
 from broker.providers._ews.faults import NOT_EWS, PROVIDER, Trouble, error_of, read_fault
 from broker.providers._ews.markup import MAX_BYTES, SOAP, UnreadableXml, parse
 from broker.providers._ews.meanings import Meaning
@@ -22,6 +23,7 @@ from broker.providers._ews.signing_in import NO_SCHEME, NoScheme, Scheme, SignIn
 from broker.providers._ews.statuses import status_error
 
 MOST_MOVES = 3
+_NEWEST = "of:"
 
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "Accept": "text/xml"}
 _T = TypeVar("_T", covariant=True)
@@ -34,6 +36,13 @@ class Version(StrEnum):
     EXCHANGE_2010 = "Exchange2010_SP2"
     EXCHANGE_2010_RTM = "Exchange2010"
     EXCHANGE_2007 = "Exchange2007_SP1"
+
+    @classmethod
+    def newest_for(cls, build: Build) -> Version:
+        """Give the newest that a server reads."""
+        if build >= (14, 2):
+            return cls.EXCHANGE_2010
+        return cls.EXCHANGE_2010_RTM if build >= (14, 0) else cls.EXCHANGE_2007
 
 
 class Request(Protocol):
@@ -77,6 +86,10 @@ class Streamed(Request, Protocol[_S]):
 class Session:
     """One login at one endpoint. *version* and the scheme are learned on the way.
 
+    A server that is newer than when it was met is spoken to in a newer version. One may refuse
+    what it says that it reads, because a mailbox is at an older server behind it: that is
+    remembered, or it would be found out with each sync.
+
     An endpoint that moves is gone along with as *following* says; by default it is not.
     """
 
@@ -92,7 +105,8 @@ class Session:
         self._following = following
         self._moves_left = MOST_MOVES
         self._url = credential.url
-        scheme, self.version = read_dialect(credential.dialect)
+        scheme, self.version, self._newest = read_dialect(credential.dialect)
+        self._refused: set[Version] = set()
         self._sign_in = SignIn(http.alone(), credential.username, credential.password, scheme)
 
     @property
@@ -103,14 +117,18 @@ class Session:
     @property
     def dialect(self) -> str:
         """How to speak to this server, for `PasswordCredential.dialect`."""
-        return f"{self._sign_in.scheme or ''} {self.version}".strip()
+        newest = "" if self._newest is self.version else f"{_NEWEST}{self._newest}"
+        return f"{self._sign_in.scheme or ''} {self.version} {newest}".strip()
 
     def call(self, operation: Operation[_T], *, deadline: timedelta = DEADLINE) -> _T:
         """Do one operation. Raises the ProviderError, UserError or EditConflict that it meets."""
         while True:
+            version = self.version
             answer = self._send(operation, deadline)
             fault, response = self._read(operation, answer)
-            if fault is None or fault.meaning is not Meaning.TOO_NEW or not self._steps_down():
+            if fault is None or fault.meaning is not Meaning.TOO_NEW:
+                break
+            if not self._steps_down(version):
                 break
         if fault is not None:
             raise error_of(fault, operation.name, answer.status)
@@ -139,11 +157,24 @@ class Session:
             raise status_error(answer, asked.name, self._clock.now())
         raise error_of(fault, asked.name, answer.status)
 
-    def _steps_down(self) -> bool:
-        """Go on in the next older version; False when there is none."""
-        older = list(Version)[list(Version).index(self.version) + 1 :]
+    def _steps_down(self, refused: Version) -> bool:
+        """Go on in an older version; False when there is none."""
+        self._refused.add(refused)
+        ages = list(Version)
+        oldest = max(ages.index(refused) + 1, ages.index(self._newest))
+        older = [one for one in ages[oldest:] if one not in self._refused]
         self.version = older[0] if older else self.version
         return bool(older)
+
+    def _meet(self, build: Build | None) -> None:
+        """Note which server has answered; from the next request on a newer one is told so."""
+        newest = Version.newest_for(build) if build is not None else self._newest
+        if newest is self._newest:
+            return
+        self._newest = newest
+        ages = list(Version)
+        if newest not in self._refused and ages.index(newest) < ages.index(self.version):
+            self.version = newest
 
     def _send(
         self,
@@ -203,6 +234,7 @@ class Session:
         body = root.find(f"{SOAP}Body") if root.tag == f"{SOAP}Envelope" else None
         if body is None:
             raise status_error(answer, operation.name, self._clock.now())
+        self._meet(build_of(root))
         return read_fault(body), next(body.iterchildren(), None)
 
 
@@ -218,9 +250,13 @@ def envelope(body: str, version: Version) -> bytes:
     ).encode()
 
 
-def read_dialect(dialect: str) -> tuple[Scheme | None, Version]:
-    """Read what an earlier login learned; what is missing or unknown has to be asked again."""
+def read_dialect(dialect: str) -> tuple[Scheme | None, Version, Version]:
+    """Read what an earlier login learned: scheme, version, and the newest that the server claimed.
+
+    What is missing or unknown has to be asked again.
+    """
     words = dialect.split()
     scheme = next((scheme for scheme in Scheme if scheme in words), None)
     version = next((version for version in Version if version in words), Version.EXCHANGE_2010)
-    return scheme, version
+    newest = next((version for version in Version if f"{_NEWEST}{version}" in words), version)
+    return scheme, version, newest
