@@ -13,7 +13,7 @@ from sqlalchemy import update
 from app import create_app
 from broker.models import Calendar, Event, Occurrence, Task, transaction
 from broker.models.base import table_of
-from broker.services import tasks, work
+from broker.services import dispatch, tasks, work
 from broker.services.runtime import Runtime
 from broker.settings import Settings
 from broker.worker import settle
@@ -46,7 +46,7 @@ class InProcess:
         done = 0
         while True:
             with self.app.app_context():
-                due = tasks.due(self.runtime, limit=1)
+                due = dispatch.due(self.runtime, limit=1)
                 if not due:
                     return done
                 work.run(self.runtime, due[0])

@@ -29,7 +29,7 @@ from broker.listener import Listener
 from broker.models import db
 from broker.pulse import Pulse, given_up_after
 from broker.queues import BACKLOG, JOB_TIMEOUT_S, QUEUE_NAME
-from broker.services import housekeeping, tasks
+from broker.services import dispatch, housekeeping
 from broker.services.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -145,9 +145,9 @@ def tick(runtime: Runtime) -> int:
     try:
         waiting = runtime.queue.waiting()
         drained, room = not waiting, min(BACKLOG - waiting, AT_ONCE)
-        if room <= 0 or not tasks.anything_due(runtime, drained=drained):
+        if room <= 0 or not dispatch.anything_due(runtime, drained=drained):
             return 0
-        ids = tasks.due(runtime, room, drained=drained)
+        ids = dispatch.due(runtime, room, drained=drained)
         runtime.queue.announce(ids)
         return len(ids)
     except (SQLAlchemyError, RedisError) as error:

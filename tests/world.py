@@ -24,7 +24,7 @@ from broker.http import Http
 from broker.ids import new_key
 from broker.models import db
 from broker.queues import ListQueue
-from broker.services import applications, tasks, work
+from broker.services import applications, dispatch, work
 from broker.services.runtime import Runtime
 from broker.settings import GoogleSettings, Settings
 from sandbox import google
@@ -321,11 +321,11 @@ class World:
 
     def work(self, limit: int = 200) -> int:
         """Run every task that is due, until none is; gives how many that were."""
-        self.queue.take()
         for done in range(limit):
             with self.app.app_context():
-                due = tasks.due(self.runtime, limit=1)
+                due = dispatch.due(self.runtime, limit=1)
                 if not due:
+                    self.queue.take()
                     return done
                 work.run(self.runtime, due[0])
         raise AssertionError(f"more than {limit} tasks: they keep coming back")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import String, UniqueConstraint
+from sqlalchemy import Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from broker.models.base import Base, UtcDateTime
+
+_HELD = text("lease_until IS NOT NULL")
 
 
 class Task(Base):
@@ -19,10 +21,20 @@ class Task(Base):
     *lease_until* and *fence* belong to the worker that holds it: results are written only
     while its fence is still the row's. *queued_until* keeps the clock from queueing it twice.
     *wanted_at* is when somebody asked for it since the last claim, perhaps while it was running.
+    *login_id* is set where the tasks of a login take turns: no two of them are held at once.
     """
 
     __tablename__ = "tasks"
-    __table_args__ = (UniqueConstraint("kind", "subject_id"),)
+    __table_args__ = (
+        UniqueConstraint("kind", "subject_id"),
+        Index(
+            "uq_tasks_login_id_held",
+            "login_id",
+            unique=True,
+            sqlite_where=_HELD,
+            postgresql_where=_HELD,
+        ),
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     kind: Mapped[str] = mapped_column(String(32))
@@ -34,6 +46,7 @@ class Task(Base):
     queued_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     wanted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reason: Mapped[str | None] = mapped_column(String(64))
+    login_id: Mapped[str | None] = mapped_column(String(32))
 
 
 class Heartbeat(Base):

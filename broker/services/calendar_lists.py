@@ -117,7 +117,10 @@ def start_all(
     )
     calendar_ids = session.scalars(query).all()
     listed_at = now + LIST_EVERY * jitter() if calendar_ids else now
-    listing = tasks.want(session, Kind.LIST_CALENDARS, connection.id, now, listed_at)
+    login_id = connections.login_in_turns(runtime, connection.provider, connection.id)
+    listing = tasks.want(
+        session, Kind.LIST_CALENDARS, connection.id, now, listed_at, login_id=login_id
+    )
     wanted = [] if calendar_ids else [listing]
     for calendar_id in calendar_ids:
         wanted += _start(runtime, session, connection, calendar_id, now)
@@ -160,7 +163,9 @@ def _describe(key: DataKey, calendar: Calendar, remote: RemoteCalendar) -> None:
 def _start(
     runtime: Runtime, session: Session, connection: Connection, calendar_id: str, now: datetime
 ) -> list[str]:
-    wanted = [tasks.want(session, Kind.SYNC_CALENDAR, calendar_id, now, now)]
+    login_id = connections.login_in_turns(runtime, connection.provider, connection.id)
+    sync = tasks.want(session, Kind.SYNC_CALENDAR, calendar_id, now, now, login_id=login_id)
+    wanted = [sync]
     tomorrow = now + timedelta(days=1) * jitter(0.1)
     tasks.want(session, Kind.ROLL_WINDOW, calendar_id, now, tomorrow)
     provider = runtime.provider(connection.provider)
@@ -168,5 +173,5 @@ def _start(
         # Not announced: whoever listens already begins anew, with one more calendar.
         tasks.want(session, Kind.LISTEN, connection.id, now, now)
     if isinstance(provider, PushProvider):
-        wanted.append(tasks.want(session, Kind.SUBSCRIBE, calendar_id, now, now))
+        wanted.append(tasks.want(session, Kind.SUBSCRIBE, calendar_id, now, now, login_id=login_id))
     return wanted

@@ -13,6 +13,8 @@ from broker.logins import Credential, OAuthCredential, PasswordCredential
 from broker.models import Calendar, Connection, reading
 from broker.models.base import table_of
 from broker.models.upserts import is_postgresql
+from broker.providers.base import PasswordProvider
+from broker.services.runtime import Runtime
 
 _CONNECTIONS = table_of(Connection)
 WANTED = (_CONNECTIONS.c.disconnected_reason.is_(None), _CONNECTIONS.c.unused_since.is_(None))
@@ -62,6 +64,15 @@ def lock_wanted(session: Session, connection_id: str) -> bool:
     lock(session, [connection_id])
     works = select(Connection.id).where(Connection.id == connection_id, *WANTED)
     return session.scalar(works) is not None
+
+
+def login_in_turns(runtime: Runtime, slug: str, connection_id: str) -> str | None:
+    """Name the login whose tasks take turns; None where several may run at once.
+
+    A password that was changed is refused once then, and not once for each worker, which may
+    lock the account; and servers that are asked with passwords like to be asked one by one.
+    """
+    return connection_id if isinstance(runtime.providers.get(slug), PasswordProvider) else None
 
 
 def of_calendar(calendar_id: str) -> tuple[Calendar, Connection] | None:

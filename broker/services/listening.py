@@ -11,6 +11,7 @@ import logging
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy import and_, delete, exists, or_, select, tuple_, update
 
@@ -115,7 +116,7 @@ def listen(runtime: Runtime, lease: Lease, line: Line) -> None:
     provider, calendars = subject.provider, subject.calendars
 
     def hear(remote_ids: Collection[str]) -> None:
-        _wake(runtime, lease.subject_id, [calendars[one] for one in remote_ids])
+        _wake(runtime, lease.subject_id, provider.slug, [calendars[one] for one in remote_ids])
 
     def act(client: CalendarClient) -> None:
         provider.listen(client, tuple(calendars), hear, line)
@@ -161,14 +162,16 @@ def _subject(runtime: Runtime, lease: Lease) -> _Subject | None:
     return _Subject(provider, found)
 
 
-def _wake(runtime: Runtime, connection_id: str, calendar_ids: Iterable[str]) -> None:
+def _wake(runtime: Runtime, connection_id: str, slug: str, calendar_ids: Iterable[str]) -> None:
     """Want calendars synced now, unless the connection was left or refused meanwhile."""
     ordered = sorted(calendar_ids)
     if not ordered:
         return
     now = runtime.clock.now()
+    login_id = connections.login_in_turns(runtime, slug, connection_id)
     wanted: list[str] = []
     with transaction() as session:
+        want = partial(tasks.want, session, Kind.SYNC_CALENDAR, login_id=login_id)
         if connections.lock_wanted(session, connection_id):
-            wanted = [tasks.want(session, Kind.SYNC_CALENDAR, one, now, now) for one in ordered]
+            wanted = [want(one, now, now) for one in ordered]
     runtime.queue.announce(wanted)

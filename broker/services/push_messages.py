@@ -79,6 +79,7 @@ def _take(
     is_news = subscription.heard_at is None or provider.lives_on is not None
     if not (said.wakes or said.ends or is_news):
         return True
+    login_id = connections.login_in_turns(runtime, connection.provider, connection.id)
     wanted: list[str] = []
     with transaction() as session:
         is_over = not connections.lock_wanted(session, connection.id)
@@ -88,7 +89,8 @@ def _take(
         if is_over:
             return False
         if said.ends:
-            wanted.append(tasks.want(session, Kind.SUBSCRIBE, calendar_id, now, now))
+            again = tasks.want(session, Kind.SUBSCRIBE, calendar_id, now, now, login_id=login_id)
+            wanted.append(again)
         elif is_news:
             values: dict[str, object] = {"heard_at": now}
             if provider.lives_on is not None:
@@ -96,6 +98,7 @@ def _take(
             heard = update(Subscription).where(Subscription.id == subscription_id)
             session.execute(heard.values(values))
         if said.wakes or said.ends:
-            wanted.append(tasks.want(session, Kind.SYNC_CALENDAR, calendar_id, now, now))
+            sync = tasks.want(session, Kind.SYNC_CALENDAR, calendar_id, now, now, login_id=login_id)
+            wanted.append(sync)
     runtime.queue.announce(wanted)
     return not said.ends

@@ -61,7 +61,8 @@ def _end_roll(
         values: dict[str, object] = {"rolled_to": copy.window.end}
         if bound or read_at is None or now - read_at > REREAD_EVERY:
             values["sealed_cursor"] = None
-            tasks.want(session, Kind.SYNC_CALENDAR, calendar.id, now, now)
+            login_id = connections.login_in_turns(runtime, connection.provider, connection.id)
+            tasks.want(session, Kind.SYNC_CALENDAR, calendar.id, now, now, login_id=login_id)
         session.execute(own.values(values))
         waited = own.where(_CALENDARS.c.reason == SERIES_WAITING)
         session.execute(waited.values(reason=None))

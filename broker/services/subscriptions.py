@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy import delete, exists, select
 
@@ -40,7 +41,7 @@ def subscribe(runtime: Runtime, lease: Lease) -> None:
             tasks.hold(session, lease, runtime.clock.now())
             tasks.finish(session, lease, None)
         return
-    if subject.provider.lives_on is not None and _is_seen_to(runtime, lease):
+    if subject.provider.lives_on is not None and _is_seen_to(runtime, lease, subject):
         return
     subscription_id, secret = new_uuid(), new_secret()
     _add(runtime, lease, subscription_id, secret)
@@ -88,18 +89,19 @@ def ensure(runtime: Runtime) -> None:
     slugs = [slug for slug, one in runtime.providers.items() if isinstance(one, PushProvider)]
     asked = exists().where(Task.kind == Kind.SUBSCRIBE.value, Task.subject_id == Calendar.id)
     query = (
-        select(Calendar.id)
+        select(Calendar.id, Connection.id, Connection.provider)
         .join(Connection, Connection.id == Calendar.connection_id)
         .where(Connection.provider.in_(slugs), *connections.WANTED, ~asked)
         .where(Calendar.deleted_at.is_(None), Calendar.push_refused.is_(False))
     )
-    found = reading().scalars(query).all() if _reachable(runtime) else []
+    found = reading().execute(query).all() if _reachable(runtime) else []
     for at in range(0, len(found), AT_ONCE):
         now = runtime.clock.now()
         with transaction() as session:
-            for calendar_id in found[at : at + AT_ONCE]:
+            for calendar_id, connection_id, slug in found[at : at + AT_ONCE]:
                 due_at = now + SPREAD * jitter(1)
-                tasks.want(session, Kind.SUBSCRIBE, calendar_id, now, due_at)
+                login_id = connections.login_in_turns(runtime, slug, connection_id)
+                tasks.want(session, Kind.SUBSCRIBE, calendar_id, now, due_at, login_id=login_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class _Subject:
     """The calendar to subscribe to."""
 
     connection_id: str
+    login_id: str | None
     remote_id: str
     provider: PushProvider
 
@@ -122,10 +125,11 @@ def _subject(runtime: Runtime, lease: Lease) -> _Subject | None:
         return None
     key = connections.data_key(runtime.vault, connection)
     remote_id = connections.calendar_remote_id(key, calendar.id, calendar.sealed_remote_id)
-    return _Subject(connection.id, remote_id, provider)
+    login_id = connections.login_in_turns(runtime, provider.slug, connection.id)
+    return _Subject(connection.id, login_id, remote_id, provider)
 
 
-def _is_seen_to(runtime: Runtime, lease: Lease) -> bool:
+def _is_seen_to(runtime: Runtime, lease: Lease, subject: _Subject) -> bool:
     """Tell whether the subscription that there is will do, where messages say that it lives.
 
     One that is silent after its first message was lost at the provider. Without any, the
@@ -147,7 +151,10 @@ def _is_seen_to(runtime: Runtime, lease: Lease) -> bool:
         tasks.hold(session, lease, now)
         if is_mute and following <= now:
             log.warning("push does not reach us", extra={"calendar": lease.subject_id})
-            wanted.append(tasks.want(session, Kind.UNSUBSCRIBE, subscription_id, now, now))
+            closing = tasks.want(
+                session, Kind.UNSUBSCRIBE, subscription_id, now, now, login_id=subject.login_id
+            )
+            wanted.append(closing)
             following = now + TOMORROW * jitter(0.1)
         tasks.finish(session, lease, following)
     runtime.queue.announce(wanted)
@@ -187,9 +194,10 @@ def _keep(
         older = select(Subscription.id).where(
             Subscription.calendar_id == calendar.id, Subscription.id != subscription_id
         )
+        want = partial(tasks.want, session, now=now, due_at=now, login_id=subject.login_id)
         for old in session.scalars(older).all():
-            wanted.append(tasks.want(session, Kind.UNSUBSCRIBE, old, now, now))
-        wanted.append(tasks.want(session, Kind.SYNC_CALENDAR, calendar.id, now, now))
+            wanted.append(want(Kind.UNSUBSCRIBE, old))
+        wanted.append(want(Kind.SYNC_CALENDAR, calendar.id))
         renewed_at = now + max((expires_at - now) / 2, SHORTEST_LIFE) * jitter(0.1)
         lives_on = subject.provider.lives_on is not None
         tasks.finish(session, lease, expires_at if lives_on else renewed_at)

@@ -4,6 +4,8 @@ A worker claims a task by a conditional update and holds it by a lease, which it
 it works. The fence rises with each claim: a step's transaction begins with `hold`, which
 fails once somebody else has claimed the task. So a worker that was stopped for a minute and
 wakes up writes nothing.
+
+Tasks of one `login_id` take turns: the database lets one of them be held.
 """
 
 from __future__ import annotations
@@ -13,21 +15,20 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import String, and_, bindparam, case, delete, or_, select, update
+from sqlalchemy import String, and_, bindparam, case, delete, exists, or_, select, update
 from sqlalchemy.engine import Connection as DbConnection
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from broker.errors import LeaseLost, RateLimited
 from broker.ids import jitter, new_id
-from broker.models import Task, at_once, transaction
+from broker.models import Task, at_once
 from broker.models.base import UtcDateTime, changed, table_of
 from broker.models.upserts import insert_into, is_postgresql
 from broker.services.runtime import Runtime
 
 LEASE = timedelta(seconds=10)
 RENEW_EVERY = timedelta(seconds=3)
-QUEUED = timedelta(seconds=30)
-STILL_QUEUED = timedelta(minutes=10)
 FIRST_RETRY = timedelta(seconds=5)
 LAST_RETRY = timedelta(hours=1)
 HELD_BACK = "held_back"
@@ -49,20 +50,24 @@ class Kind(StrEnum):
 
 
 # Built once: building a statement costs more than running it.
-_NOW = bindparam("now", type_=UtcDateTime())
+NOW = bindparam("now", type_=UtcDateTime())
 _LEASE_UNTIL = bindparam("held_until", type_=UtcDateTime())
-_FREE = or_(_TASKS.c.lease_until.is_(None), _TASKS.c.lease_until <= _NOW)
+_OTHERS = _TASKS.alias("others")
+_IS_ITS_TURN = ~exists().where(
+    _OTHERS.c.login_id == _TASKS.c.login_id,
+    _OTHERS.c.lease_until.is_not(None),
+    _OTHERS.c.id != _TASKS.c.id,
+)
+_IS_NOBODYS = or_(_TASKS.c.lease_until.is_(None), _TASKS.c.lease_until <= NOW)
+FREE = and_(_IS_NOBODYS, _IS_ITS_TURN)
+"""What may be claimed once it is due: in nobody's hands, nor another of its login."""
+
+_IS_DUE = and_(_TASKS.c.id == bindparam("task"), _TASKS.c.due_at <= NOW)
 _OURS = and_(_TASKS.c.id == bindparam("task"), _TASKS.c.fence == bindparam("our_fence"))
 _WANTED = _TASKS.c.wanted_at.is_not(None)
-_LOST = _TASKS.c.queued_until <= bindparam("queued_before", type_=UtcDateTime())
-_QUEUED_KIND = _TASKS.c.kind != Kind.LISTEN.value
-_READY = and_(
-    _TASKS.c.due_at <= _NOW, _FREE, _QUEUED_KIND, or_(_TASKS.c.queued_until.is_(None), _LOST)
-)
-_ANY_READY = select(_TASKS.c.id).where(_READY).limit(1)
 _CLAIM = (
     update(_TASKS)
-    .where(_TASKS.c.id == bindparam("task"), _TASKS.c.due_at <= _NOW, _FREE)
+    .where(_IS_DUE, FREE)
     .values(
         fence=_TASKS.c.fence + 1,
         attempts=_TASKS.c.attempts + 1,
@@ -70,8 +75,11 @@ _CLAIM = (
         queued_until=None,
         wanted_at=None,
     )
-    .returning(_TASKS.c.kind, _TASKS.c.subject_id, _TASKS.c.fence, _TASKS.c.attempts)
+    .returning(
+        _TASKS.c.kind, _TASKS.c.subject_id, _TASKS.c.fence, _TASKS.c.attempts, _TASKS.c.login_id
+    )
 )
+_STEP_BACK = update(_TASKS).where(_IS_DUE, _IS_NOBODYS).values(queued_until=None)
 # One that has ended is held by nobody, though nobody has claimed it since.
 _HELD = _TASKS.c.lease_until.is_not(None)
 _HOLD = update(_TASKS).where(_OURS, _HELD).values(lease_until=_LEASE_UNTIL)
@@ -101,15 +109,25 @@ class Lease:
     subject_id: str
     fence: int
     attempts: int
+    login_id: str | None
     started_at: datetime
     get_on: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
 
 
-def want(session: Session, kind: Kind, subject_id: str, now: datetime, due_at: datetime) -> str:
+def want(
+    session: Session,
+    kind: Kind,
+    subject_id: str,
+    now: datetime,
+    due_at: datetime,
+    *,
+    login_id: str | None = None,
+) -> str:
     """Ask for a task at *due_at*, in the caller's transaction; gives its id.
 
     One that exists is moved forward, never back, and never past a wait that the provider
-    asked for. A task that runs right now will run again.
+    asked for. A task that runs right now will run again. *login_id* is
+    `connections.login_in_turns` of whose login the task uses.
     """
     statement = insert_into(session, _TASKS).values(
         id=new_id("tsk"),
@@ -119,6 +137,7 @@ def want(session: Session, kind: Kind, subject_id: str, now: datetime, due_at: d
         wanted_at=now,
         fence=0,
         attempts=0,
+        login_id=login_id,
     )
     queued = and_(_TASKS.c.due_at <= now, _TASKS.c.queued_until > now)
     waits = or_(_TASKS.c.due_at < due_at, _TASKS.c.reason == RateLimited.reason)
@@ -149,53 +168,26 @@ def lock(session: Session, subject_ids: Iterable[str]) -> None:
         session.execute(query.order_by(_TASKS.c.id).with_for_update())
 
 
-def due(runtime: Runtime, limit: int = 500, *, drained: bool = True) -> list[str]:
-    """Find tasks that are due and not in anybody's hands, and mark them as queued.
-
-    Called by the clock; two clocks at once hand out a task once. One that was handed out and
-    not claimed is lost if the queue is *drained*; otherwise it has probably still to wait its
-    turn, and is handed out again only after a good while.
-    """
-    now = runtime.clock.now()
-    with transaction() as session:
-        ready = (
-            select(_TASKS.c.id)
-            .where(_READY)
-            .order_by(_TASKS.c.due_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        ids = list(session.scalars(ready, _ready_at(now, drained)))
-        if ids:
-            session.execute(
-                update(_TASKS).where(_TASKS.c.id.in_(ids)).values(queued_until=now + QUEUED)
-            )
-    return ids
-
-
-def anything_due(runtime: Runtime, *, drained: bool = True) -> bool:
-    """Tell, without taking the write lock, whether `due` would find anything."""
-    ready_at = _ready_at(runtime.clock.now(), drained)
-    with at_once() as database:
-        return database.execute(_ANY_READY, ready_at).first() is not None
-
-
-def _ready_at(now: datetime, drained: bool) -> dict[str, object]:
-    return {"now": now, "queued_before": now if drained else now - STILL_QUEUED}
-
-
 def claim(
     runtime: Runtime, task_id: str, get_on: Callable[[], None] = lambda: None
 ) -> Lease | None:
-    """Take a task that is due; None when it is gone, not due, or in other hands."""
+    """Take a task that is due; None when it is gone, not due, in other hands, or not its turn.
+
+    What is not its turn steps back: whoever holds the other one, or the clock, comes back to it.
+    """
     now = runtime.clock.now()
     values = {"task": task_id, "now": now, "held_until": now + LEASE}
     with at_once() as database:
-        row = database.execute(_CLAIM, values).one_or_none()
-    if row is None:
-        return None
-    kind, subject_id, fence, attempts = row
-    return Lease(task_id, Kind(kind), subject_id, fence, attempts, now, get_on)
+        try:
+            row = database.execute(_CLAIM, values).one_or_none()
+        except IntegrityError:
+            # Claimed at the same moment as another of its login.
+            row = None
+        if row is None:
+            database.execute(_STEP_BACK, {"task": task_id, "now": now})
+            return None
+    kind, subject_id, fence, attempts, login_id = row
+    return Lease(task_id, Kind(kind), subject_id, fence, attempts, login_id, now, get_on)
 
 
 def hold(session: Session, lease: Lease, now: datetime) -> None:

@@ -25,6 +25,7 @@ from broker.services import (
     calendar_lists,
     connections,
     disconnect,
+    dispatch,
     housekeeping,
     initial_sync,
     login_guard,
@@ -72,6 +73,7 @@ def run(runtime: Runtime, task_id: str, get_on: Callable[[], None] = lambda: Non
             _RUNNERS[lease.kind](runtime, lease)
 
     settle(runtime, lease, act)
+    runtime.queue.announce(dispatch.next_in_turn(runtime, lease))
     return True
 
 
@@ -158,7 +160,9 @@ def _calendar_gone(runtime: Runtime, lease: Lease, connection_id: str | None) ->
         tasks.hold(session, lease, now)
         held = session.get(Connection, connection_id) if connection_id else None
         if held is not None and held.unused_since is None and held.disconnected_reason is None:
-            wanted.append(tasks.want(session, Kind.LIST_CALENDARS, held.id, now, now))
+            login_id = connections.login_in_turns(runtime, held.provider, held.id)
+            listing = tasks.want(session, Kind.LIST_CALENDARS, held.id, now, now, login_id=login_id)
+            wanted.append(listing)
     tasks.fail(runtime, lease, CalendarGone.reason)
     _note_reason(runtime, lease, connection_id, CalendarGone.reason)
     runtime.queue.announce(wanted)

@@ -112,6 +112,8 @@ def test_an_address_and_a_password_are_enough(office: Office) -> None:
     assert profile["profile_connected"] is True
     assert profile["profile_initial_sync_required"] is False
     assert len(office.events(tokens)) > 5
+    crossing = office.rows("SELECT DISTINCT kind FROM tasks WHERE login_id IS NULL")
+    assert [kind for (kind,) in crossing] == ["roll_window"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from broker.listener import Listener
-from broker.services import listening, polling, tasks
+from broker.services import dispatch, listening, polling
 from broker.services.tasks import Kind
 from sandbox.exchange.seed import ADA, GRACE
 from tests.flows.test_connect_exchange import Office
@@ -158,7 +158,7 @@ def test_workers_and_the_queue_leave_it_alone(office: Heard) -> None:
     office.connected_by_password()
 
     with office.app.app_context():
-        due = tasks.due(office.runtime)
+        due = dispatch.due(office.runtime)
 
     kinds = {row[0] for row in office.rows("SELECT DISTINCT kind FROM tasks")}
     named = office.rows("SELECT id FROM tasks WHERE kind = 'listen'")
@@ -268,7 +268,7 @@ def test_a_new_calendar_is_listened_to_as_well(office: Heard) -> None:
     office.attend()
     office.until(office.ended)
     office.attend()
-    office.until(lambda: office.queue.waiting() and office.lines == 1)
+    office.until(office.queue.waiting)
     office.work()
 
     office.remote.ada.add_event("Roses", SOON, SOON + timedelta(hours=1), made.number)

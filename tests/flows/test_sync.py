@@ -12,7 +12,7 @@ import pytest
 
 from broker.errors import LeaseLost
 from broker.models import transaction
-from broker.services import syncing, tasks, work
+from broker.services import dispatch, syncing, tasks, work
 from broker.services.tasks import Kind
 from sandbox.google import seed
 from tests.world import ADA, GRACE, NOW, Tokens, World
@@ -662,7 +662,7 @@ def test_a_queue_that_lost_everything_loses_nothing(world: World) -> None:
     assert announced
 
     with world.app.app_context():
-        found = tasks.due(world.runtime)
+        found = dispatch.due(world.runtime)
 
     assert set(announced) <= set(found)
     world.clock.advance(seconds=31)
@@ -674,7 +674,7 @@ def test_a_worker_killed_in_the_middle_is_made_up_for(world: World) -> None:
     """Its lease runs out, the clock hands the task to another."""
     tokens = world.connected(ADA)
     with world.app.app_context():
-        for task_id in tasks.due(world.runtime):
+        for task_id in dispatch.due(world.runtime):
             tasks.claim(world.runtime, task_id)
     assert world.work() == 0
 

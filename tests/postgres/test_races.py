@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
 from threading import Barrier
 from typing import TypeVar
 
@@ -13,7 +15,7 @@ from sqlalchemy import select, text, update
 
 from broker.models import Task, db, transaction
 from broker.models.base import changed, table_of
-from broker.services import tasks, work
+from broker.services import dispatch, tasks, work
 from broker.services.tasks import Kind
 from tests.world import ADA, World, query_of
 
@@ -61,10 +63,28 @@ def test_a_task_is_claimed_by_one(any_world: World) -> None:
     assert claimed == dict.fromkeys(ids, 1)
 
 
+def test_tasks_of_a_login_are_claimed_one_at_a_time(any_world: World) -> None:
+    """Eight workers, each with another calendar of it, ten times."""
+    now = any_world.clock.now()
+    with any_world.app.app_context(), transaction() as session:
+        ids = [
+            tasks.want(session, Kind.SYNC_CALENDAR, f"cal_{number}", now, now, login_id="con_one")
+            for number in range(THREADS)
+        ]
+    for _ in range(10):
+        claims = [partial(tasks.claim, any_world.runtime, one) for one in ids]
+
+        leases = at_once(any_world, lambda claims=claims: claims.pop()())
+
+        [held] = [lease for lease in leases if lease is not None]
+        with any_world.app.app_context():
+            tasks.fail(any_world.runtime, held, "provider_unavailable", timedelta(microseconds=-1))
+
+
 def test_two_clocks_hand_out_a_task_once(any_world: World) -> None:
     ids = add_tasks(any_world, 40)
 
-    handed = at_once(any_world, lambda: tasks.due(any_world.runtime, limit=10))
+    handed = at_once(any_world, lambda: dispatch.due(any_world.runtime, limit=10))
 
     counted = Counter(i for found in handed for i in found)
     assert set(counted.values()) <= {1}

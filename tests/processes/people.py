@@ -16,7 +16,7 @@ from sandbox.google.driver import FULL_ACCESS, PASSWORD
 from sandbox.google.seed import ADA, ALAN, CALLBACK, GRACE
 from tests.processes.stack import Stack
 
-__all__ = ["ADA", "ALAN", "GRACE", "Google", "Partner", "connect"]
+__all__ = ["ADA", "ALAN", "GRACE", "Google", "Partner", "connect", "connect_by_password"]
 
 SCOPE = "read_account list_calendars read_events read_free_busy"
 TIMEOUT_S = 20
@@ -74,25 +74,39 @@ def connect(stack: Stack, person: str, *, by_hand: bool = False) -> Partner:
     *by_hand* also goes through the provider's pages, which otherwise consent by themselves.
     """
     browser = requests.Session()
-    redirect_uri = f"{stack.layout.sandbox_url}/callback"
-    query = {
-        "response_type": "code",
-        "client_id": LOCAL_CLIENT_ID,
-        "redirect_uri": redirect_uri,
-        "scope": SCOPE,
-        "state": "partner-state",
-        "provider_name": "google",
-    }
-    page = browser.get(
-        f"{stack.layout.broker_url}/oauth/authorize?{urlencode(query)}", timeout=TIMEOUT_S
-    )
-    leaving = _submit(browser, page)
-    at_google = leaving.headers["Location"]
+    at_google = _submit(browser, _page(stack, browser, "google")).headers["Location"]
     back = _consent_by_hand(browser, at_google, person) if by_hand else _consent(at_google, person)
     arrived = browser.get(back, allow_redirects=False, timeout=TIMEOUT_S)
     assert arrived.status_code in _REDIRECTS, arrived.text
-    code = _query(arrived.headers["Location"])["code"]
-    body = _token(stack, grant_type="authorization_code", code=code, redirect_uri=redirect_uri)
+    return _traded(stack, arrived)
+
+
+def connect_by_password(stack: Stack, provider: str, **typed: str) -> Partner:
+    """Take a person through our pages, to a provider whose password they type, and back."""
+    browser = requests.Session()
+    return _traded(stack, _submit(browser, _page(stack, browser, provider), **typed))
+
+
+def _page(stack: Stack, browser: requests.Session, provider: str) -> requests.Response:
+    query = {
+        "response_type": "code",
+        "client_id": LOCAL_CLIENT_ID,
+        "redirect_uri": f"{stack.layout.sandbox_url}/callback",
+        "scope": SCOPE,
+        "state": "partner-state",
+        "provider_name": provider,
+    }
+    url = f"{stack.layout.broker_url}/oauth/authorize?{urlencode(query)}"
+    return browser.get(url, timeout=TIMEOUT_S)
+
+
+def _traded(stack: Stack, arrived: requests.Response) -> Partner:
+    body = _token(
+        stack,
+        grant_type="authorization_code",
+        code=_query(arrived.headers["Location"])["code"],
+        redirect_uri=f"{stack.layout.sandbox_url}/callback",
+    )
     return Partner(stack, body["access_token"], body["refresh_token"])
 
 

@@ -9,10 +9,13 @@ from datetime import UTC, datetime, timedelta
 from signal import SIGCONT, SIGSTOP, SIGTERM
 
 import pytest
+import requests
 from redis import Redis
 
+from sandbox.exchange.seed import ADA as EXCHANGE_ADA
+from sandbox.exchange.seed import PASSWORD as EXCHANGE_PASSWORD
 from tests.processes.eventually import eventually
-from tests.processes.people import ADA, ALAN, GRACE, Google, Partner, connect
+from tests.processes.people import ADA, ALAN, GRACE, Google, Partner, connect, connect_by_password
 from tests.processes.stack import Stack
 
 pytestmark = pytest.mark.processes
@@ -194,3 +197,21 @@ def test_sigterm_lets_the_running_job_end(stack: Stack, ada: Partner) -> None:
     assert status == 0
     assert generated(ada) == 1
     assert not stack.leased("sync_calendar")
+
+
+def test_a_changed_password_is_refused_once(stack: Stack, workers: None) -> None:
+    """Of three calendars, by three workers: more would lock the account for everything."""
+    stack.start_ready_worker()
+    sandbox = stack.layout.sandbox_url
+    connect_by_password(stack, "exchange", email=EXCHANGE_ADA, password=EXCHANGE_PASSWORD)
+    eventually(stack.is_idle, within_s=SYNC_S, what="the first sync")
+    changed = {"provider": "exchange", "person": EXCHANGE_ADA, "fault": "password_changed"}
+    requests.post(f"{sandbox}/scenarios", json=changed, timeout=5).raise_for_status()
+
+    stack.change("update tasks set due_at = '2026-01-01 00:00:00' where kind = 'sync_calendar'")
+
+    lost = "select 1 from connections where disconnected_reason is not null"
+    eventually(lambda: stack.sql(lost), within_s=SYNC_S, what="the refusal")
+    eventually(stack.is_idle, within_s=SYNC_S, what="the rest")
+    state = requests.get(f"{sandbox}/exchange/__state", timeout=5).json()
+    assert state["bad_logons"] == {EXCHANGE_ADA: 1}

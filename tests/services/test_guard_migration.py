@@ -25,6 +25,8 @@ CALENDAR = """INSERT INTO calendars (id, connection_id, remote_digest, sealed_re
 EVENT = """INSERT INTO events (calendar_id, key, etag, generation, recurring, cancelled, sealed)
     VALUES ('cal_1', 'key', 'e', 0, 0, 0, 's')"""
 
+TASK = """INSERT INTO tasks (id, kind, subject_id, due_at, lease_until, fence, attempts)
+    VALUES (:kind, :kind, :subject, '2026-03-09', '2026-03-10', 0, 0)"""
 REFUSAL = """INSERT INTO login_refusals (digest, refusals, window_at, pauses)
     VALUES ('d', 1, '2026-03-09', 0)"""
 
@@ -76,6 +78,28 @@ def test_what_0003_adds_needs_nothing_of_the_code_before_it(app: Flask) -> None:
         expanded = connection.scalar(text("SELECT expanded_to FROM events"))
         chance = connection.scalar(text("SELECT chance_taken FROM login_refusals"))
     assert (revisions, expanded, chance) == ([0, 0], None, 0)
+
+
+def test_tasks_of_a_password_begin_to_take_turns(app: Flask) -> None:
+    """Two of them may be held by workers of the code before."""
+    upgrade(revision="0006")
+    execute(CONNECTION)
+    execute(CALENDAR, id="cal_1")
+    for task in ("list_calendars con_1", "sync_calendar cal_1", "roll_window cal_1", "retire x"):
+        kind, subject = task.split()
+        execute(TASK, kind=kind, subject=subject)
+
+    upgrade(revision="0007")
+
+    with db.engine.connect() as connection:
+        query = "SELECT kind, login_id, lease_until IS NULL FROM tasks ORDER BY kind"
+        found = [tuple(row) for row in connection.execute(text(query))]
+    assert found == [
+        ("list_calendars", "con_1", True),
+        ("retire", None, False),
+        ("roll_window", None, False),
+        ("sync_calendar", "con_1", True),
+    ]
 
 
 def test_nothing_is_left_to_migrate(app: Flask) -> None:

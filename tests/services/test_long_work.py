@@ -12,7 +12,7 @@ import pytest
 from broker import worker
 from broker.models import transaction
 from broker.pulse import STUCK_AFTER, Pulse, Stuck, given_up_after
-from broker.services import health, tasks, work
+from broker.services import dispatch, health, tasks, work
 from broker.services.tasks import Kind
 from tests.flows.test_sync import quietly, small_pages, timed
 from tests.world import ADA, World
@@ -46,7 +46,7 @@ def test_a_long_read_gets_on_with_every_page(world: World) -> None:
     steps: list[int] = []
 
     with world.app.app_context():
-        due = tasks.due(world.runtime)
+        due = dispatch.due(world.runtime)
         for task_id in due:
             work.run(world.runtime, task_id, lambda: steps.append(1))
 

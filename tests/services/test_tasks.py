@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from broker.errors import LeaseLost
 from broker.models import Task, reading, transaction
-from broker.services import tasks
+from broker.services import dispatch, tasks, work
 from broker.services.runtime import Runtime
 from broker.services.tasks import Kind, Lease
 from tests.world import World
@@ -34,6 +34,13 @@ class Desk:
         """Ask for the task, now or so far ahead."""
         with transaction() as session:
             return tasks.want(session, kind, SUBJECT, self.now, self.now + timedelta(**ahead))
+
+    def want_of(self, login_id: str | None, calendar_id: str, **ahead: float) -> str:
+        """Ask for a task that uses a login."""
+        due_at = self.now + timedelta(**ahead)
+        kind = Kind.SYNC_CALENDAR
+        with transaction() as session:
+            return tasks.want(session, kind, calendar_id, self.now, due_at, login_id=login_id)
 
     def claim(self, task_id: str) -> Lease:
         """Take a task that must be free."""
@@ -238,25 +245,25 @@ def test_backoff_stays_within_its_bounds_after_any_number_of_failures() -> None:
 def test_the_clock_hands_a_task_out_once(desk: Desk) -> None:
     task_id = desk.want()
 
-    assert tasks.anything_due(desk.runtime)
-    assert tasks.due(desk.runtime) == [task_id]
-    assert tasks.due(desk.runtime) == []
-    assert not tasks.anything_due(desk.runtime)
+    assert dispatch.anything_due(desk.runtime)
+    assert dispatch.due(desk.runtime) == [task_id]
+    assert dispatch.due(desk.runtime) == []
+    assert not dispatch.anything_due(desk.runtime)
 
 
 def test_a_lost_message_is_sent_again(desk: Desk) -> None:
     task_id = desk.want()
-    tasks.due(desk.runtime)
+    dispatch.due(desk.runtime)
 
     desk.world.clock.advance(seconds=30)
 
-    assert tasks.due(desk.runtime) == [task_id]
+    assert dispatch.due(desk.runtime) == [task_id]
 
 
 def test_a_running_task_is_not_handed_out(desk: Desk) -> None:
     desk.claim(desk.want())
 
-    assert tasks.due(desk.runtime) == []
+    assert dispatch.due(desk.runtime) == []
 
 
 def test_the_oldest_comes_first_and_no_more_than_asked(desk: Desk) -> None:
@@ -265,7 +272,7 @@ def test_the_oldest_comes_first_and_no_more_than_asked(desk: Desk) -> None:
             due = desk.now - timedelta(minutes=number)
             tasks.want(session, Kind.SYNC_CALENDAR, f"cal_{number}", desk.now, due)
 
-    first = tasks.due(desk.runtime, limit=2)
+    first = dispatch.due(desk.runtime, limit=2)
 
     rows = desk.world.rows("SELECT id, subject_id FROM tasks")
     assert [dict(map(tuple, rows))[task_id] for task_id in first] == ["cal_4", "cal_3"]
@@ -303,3 +310,65 @@ def test_whoever_lost_the_lease_concludes_nothing(desk: Desk, how: str) -> None:
 
     assert desk.row() == before
     assert tasks.claim(desk.runtime, other_id) is None
+
+
+@pytest.mark.parametrize(("logins", "cross"), [("LL", False), ("LM", True), ((None, None), True)])
+def test_tasks_of_a_login_take_turns(
+    desk: Desk, logins: tuple[str | None, ...], cross: bool
+) -> None:
+    first, second = (desk.want_of(login, f"cal_{n}") for n, login in enumerate(logins))
+    held = desk.claim(first)
+
+    found = tasks.claim(desk.runtime, second)
+
+    assert (found is not None) == cross
+    desk.finish(held, hours=1)
+    assert (tasks.claim(desk.runtime, second) is not None) != cross
+
+
+@pytest.mark.parametrize("how", ["finished", "failed", "dropped"])
+def test_whoever_waits_begins_when_the_one_before_has_ended(desk: Desk, how: str) -> None:
+    """The one that waits longest; and the queue, which it was in, keeps it back no longer."""
+    first, *waiting = [desk.want_of("L", f"cal_{n}", seconds=n - 3) for n in range(4)]
+    assert dispatch.due(desk.runtime) == [first, *waiting]
+    held = desk.claim(first)
+    assert [tasks.claim(desk.runtime, one) for one in waiting] == [None] * 3
+    assert dispatch.due(desk.runtime) == []
+
+    if how == "finished":
+        desk.finish(held, hours=1)
+    elif how == "failed":
+        tasks.fail(desk.runtime, held, "provider_unavailable", timedelta(hours=1))
+    else:
+        with transaction() as session:
+            tasks.drop(session, (Kind.SYNC_CALENDAR,), ["cal_0"])
+
+    assert dispatch.next_in_turn(desk.runtime, held) == [waiting[0]]
+    assert dispatch.due(desk.runtime) == waiting
+
+
+def test_a_login_whose_worker_died_goes_on_with_its_task(desk: Desk) -> None:
+    first, second = (desk.want_of("L", f"cal_{n}", seconds=-n) for n in range(2))
+    desk.claim(first)
+    desk.world.clock.advance(seconds=10)
+
+    assert tasks.claim(desk.runtime, second) is None
+    assert dispatch.due(desk.runtime) == [first]
+    desk.finish(desk.claim(first), hours=1)
+    desk.claim(second)
+
+
+def test_nobody_waits_for_a_task_without_a_login(desk: Desk) -> None:
+    desk.want_of(None, "cal_1")
+    held = desk.claim(desk.want_of(None, "cal_2"))
+
+    assert dispatch.next_in_turn(desk.runtime, held) == []
+
+
+def test_whoever_ends_a_task_makes_the_next_of_its_login_begin(desk: Desk) -> None:
+    """Their calendars are gone, so there is nothing to do."""
+    first, second = (desk.want_of("L", f"cal_{n}") for n in range(2))
+
+    assert work.run(desk.runtime, first)
+
+    assert desk.world.queue.take() == [second]
