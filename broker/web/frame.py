@@ -23,12 +23,15 @@ from broker.web.layout import legal
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_HEADERS = {
+_EVERYWHERE = {
     "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+# What is not JSON may be opened by a browser, and lead it on.
+_FOR_BROWSERS = {
     "Referrer-Policy": "no-referrer",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
 }
 # What JSON answers call by its standard name has words of its own on pages.
 _WORDED = {
@@ -37,7 +40,7 @@ _WORDED = {
     "server_error": "unexpected",
 }
 _WITHOUT_COOKIES = ("/v1/", "/oauth/token", "/hooks/", "/health", "/for-it/")
-_TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains"
+_TRANSPORT_SECURITY = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
 
 
 class Name(BaseConverter):
@@ -54,6 +57,7 @@ def install(app: Flask, runtime: Runtime) -> None:
     """Put the frame around every request of *app*."""
     settings = runtime.settings
     expected = urlsplit(settings.public_url).netloc
+    everywhere = _EVERYWHERE | (_TRANSPORT_SECURITY if settings.secure else {})
     targets = _consent_origins(runtime.providers.values())
 
     def before() -> None:
@@ -63,9 +67,9 @@ def install(app: Flask, runtime: Runtime) -> None:
             raise BadRequest
 
     def after(response: Response) -> Response:
-        response.headers.extend(_HEADERS)
-        if settings.secure:
-            response.headers["Strict-Transport-Security"] = _TRANSPORT_SECURITY
+        response.headers.extend(everywhere)
+        if response.mimetype != "application/json":
+            response.headers.extend(_FOR_BROWSERS)
         if response.mimetype == "text/html":
             response.headers["Content-Security-Policy"] = _policy(targets)
             response.headers.setdefault("Cache-Control", "no-store")

@@ -319,6 +319,16 @@ def test_every_page_is_framed_by_security_headers(public: World) -> None:
         assert "Server" not in headers, name
 
 
+@pytest.mark.parametrize("path", ["/v1/account", "/oauth/token", "/v1/nothing", "/health"])
+def test_no_answer_is_taken_for_what_it_is_not(public: World, path: str) -> None:
+    """E1: nor is the next question asked in the clear."""
+    headers = public.browser().get(path).headers
+
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert headers["Strict-Transport-Security"].startswith("max-age=")
+
+
 @pytest.mark.parametrize("path", ["/v1/account", "/oauth/token", "/hooks/google/sub_1", "/health"])
 def test_what_is_not_for_people_takes_no_cookie_and_gives_none(world: World, path: str) -> None:
     browser = world.browser()
