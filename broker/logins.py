@@ -15,6 +15,7 @@ class Login:
     *url* is an address, a host or a mail address; empty where the service has one address, and
     *username* where *url* is a mail address, then the user name. *confirmed* are hosts that the
     person said yes to, *known* servers to try first. *email* is theirs where a form asks for it.
+    *most_names* is how many user names may be offered, each of which may be refused.
     """
 
     url: str
@@ -23,6 +24,7 @@ class Login:
     confirmed: frozenset[str] = frozenset()
     email: str = ""
     known: tuple[KnownServer, ...] = ()
+    most_names: int = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,8 +81,9 @@ def prove(
             steps,
             client_address=client_address,
             application_id=application_id,
-        ):
-            proved = connect.prove_password(provider, login)
+            names=login_rules.names_of(login),
+        ) as names:
+            proved = connect.prove_password(provider, replace(login, most_names=names))
         learned_servers.learn(runtime, slug, login, proved)
     except BrokerError as caught:
         error = caught

@@ -21,21 +21,19 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, case, or_, select, update
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from broker.errors import AuthorizationLost, LoginRejected, TooManyRequests, UserError
 from broker.logins import Login, PasswordCredential
 from broker.models import Connection, LoginRefusal, audit, reading, transaction
-from broker.models.base import changed, table_of
-from broker.models.upserts import insert_into
+from broker.models.base import table_of
 from broker.services import connections
+from broker.services import login_counts as counts
 from broker.services.login_rules import (
     PASSWORD_BYTES,
-    PAUSES_FORGOTTEN_AFTER,
     PER_ADDRESS,
     PER_APPLICATION,
-    WINDOW,
     Rule,
     digest,
     of_server,
@@ -61,13 +59,15 @@ def guarding(
     *,
     client_address: str,
     application_id: str,
-) -> Iterator[None]:
+    names: int = 1,
+) -> Iterator[int]:
     """Let one try of a typed login through, and count how often a server refused it.
 
-    A try may offer a second name when the first was refused, so it may count twice, and count
-    though it ends well. *steps* is the trace of the try: it names the servers that refused,
-    which need not be the one that was typed. Raises UserError `paused_after_refusals` for a
-    paused login, and TooManyRequests for an address or application; nothing may be sent then.
+    A try may offer further *names* where the first is refused, so it may count more than once,
+    and count though it ends well; gives how many it may offer, which is fewer where the limit is
+    near. *steps* is the trace of the try: it names the servers that refused, which need not be
+    the one that was typed. Raises UserError `paused_after_refusals` for a paused login, and
+    TooManyRequests for an address or application; nothing may be sent then.
     """
     rules = [
         *of_typed(runtime, slug, login),
@@ -75,9 +75,10 @@ def guarding(
         Rule("application", digest(runtime, "application", application_id), PER_APPLICATION),
     ]
     chances = _take_seats(runtime, rules, password=login.password, application_id=application_id)
+    seats = 1 if chances else _take_more(runtime, rules, names)
     refused = False
     try:
-        yield
+        yield seats
     except (LoginRejected, AuthorizationLost):
         refused = True
         raise
@@ -91,12 +92,13 @@ def guarding(
                 runtime,
                 rules,
                 [rule for rule in there if rule not in rules],
+                seats=seats,
                 times=len(hosts),
                 password=login.password,
                 application_id=application_id,
             )
         else:
-            _give_back(rules, chances)
+            _give_back(rules, seats, chances)
 
 
 def count_background_refusal(runtime: Runtime, connection_id: str) -> None:
@@ -121,9 +123,9 @@ def _take_seats(
     """Count one attempt under every rule, or under none; gives whose one chance it has taken."""
     now, chances = runtime.clock.now(), set[bytes]()
     with transaction() as session:
-        for rule in _in_order(rules):
-            if _add(session, rule, now, only_when_free=True):
-                if _release(session, rule, now):
+        for rule in counts.in_order(rules):
+            if counts.add(session, rule, now, only_when_free=True):
+                if counts.release(session, rule, now):
                     audit.note(
                         session,
                         now,
@@ -139,31 +141,45 @@ def _take_seats(
     return chances
 
 
+def _take_more(runtime: Runtime, rules: Sequence[Rule], most: int) -> int:
+    """Take a seat for each further name, under every rule or under none; gives how many it has."""
+    now, seats = runtime.clock.now(), 1
+    while seats < most:
+        with transaction() as session:
+            if not all(
+                counts.add(session, rule, now, only_when_free=True)
+                for rule in counts.in_order(rules)
+            ):
+                session.rollback()
+                break
+        seats += 1
+    return seats
+
+
 def _take_chance(
     runtime: Runtime, session: Session, rule: Rule, password: str, now: datetime
 ) -> bool:
     """Take the one try that a pause leaves for a password that was not refused lately."""
-    row = _locked(session, rule)
+    row = counts.locked(session, rule)
     if row is None or row.paused_until is None or row.paused_until <= now or row.chance_taken:
         return False
     if password_digest(runtime, rule, password) in _refused_in(row):
         return False
-    _set(session, rule, chance_taken=True, refusals=row.refusals + 1)
+    counts.put(session, rule, chance_taken=True, refusals=row.refusals + 1)
     return True
 
 
-def _give_back(rules: Sequence[Rule], chances: Collection[bytes]) -> None:
-    """Free the seats of a try that was not refused. What it proves forgives nothing.
+def _give_back(rules: Sequence[Rule], seats: int, chances: Collection[bytes]) -> None:
+    """Free the *seats* of a try that was not refused. What it proves forgives nothing.
 
     Counts are shared by all servers below one name, so that a success at one of them says
     nothing of the refusals at another: there anybody may have a server of their own.
     """
-    fewer = case((_TABLE.c.refusals > 0, _TABLE.c.refusals - 1), else_=0)
     with transaction() as session:
-        for rule in _in_order(rules):
-            _set(session, rule, refusals=fewer)
+        for rule in counts.in_order(rules):
+            counts.free(session, rule, seats)
             if rule.digest in chances:
-                _set(session, rule, chance_taken=False)
+                counts.put(session, rule, chance_taken=False)
 
 
 def _note_refusal(
@@ -171,17 +187,20 @@ def _note_refusal(
     seated: Sequence[Rule],
     unseated: Sequence[Rule],
     *,
+    seats: int = 0,
     times: int = 1,
     password: str = "",
     application_id: str | None = None,
     connection_id: str | None = None,
 ) -> None:
-    """Keep the seats of a refused try taken; whoever has reached the limit is paused."""
+    """Keep as many *seats* taken as a try was refused; whoever has reached the limit is paused."""
     now = runtime.clock.now()
     with transaction() as session:
-        for rule in _in_order([*seated, *unseated]):
-            for _ in range(times if rule in unseated else times - 1):
-                _add(session, rule, now, only_when_free=False)
+        for rule in counts.in_order([*seated, *unseated]):
+            more = times if rule in unseated else times - seats
+            for _ in range(more):
+                counts.add(session, rule, now, only_when_free=False)
+            counts.free(session, rule, -more)
             digest = password_digest(runtime, rule, password) if password else b""
             length = _pause_when_full(session, rule, now, digest)
             if length is None:
@@ -198,33 +217,6 @@ def _note_refusal(
             log.warning("logins paused", extra={"scope": rule.scope, "s": length.total_seconds()})
 
 
-def _add(session: Session, rule: Rule, now: datetime, *, only_when_free: bool) -> bool:
-    """Count one; False when *only_when_free* and the rule is full or paused."""
-    table = _TABLE.c
-    over = table.window_at <= now - WINDOW
-    begins = now if rule.strict else case((over, now), else_=table.window_at)
-    free = or_(table.paused_until.is_(None), table.paused_until <= now) & or_(
-        over, table.refusals < rule.limit
-    )
-    statement = (
-        insert_into(session, _TABLE)
-        .values(digest=rule.digest, refusals=1, window_at=now, pauses=0)
-        .on_conflict_do_update(
-            index_elements=["digest"],
-            set_={
-                "refusals": case((over, 1), else_=table.refusals + 1),
-                "pauses": case((table.window_at <= now - PAUSES_FORGOTTEN_AFTER, 0),
-                               else_=table.pauses),
-                "refused_passwords": case((over, None), else_=table.refused_passwords),
-                "window_at": begins,
-            },
-            where=free if only_when_free else None,
-        )
-        .returning(table.refusals)
-    )  # fmt: skip
-    return session.scalar(statement) is not None
-
-
 def _pause_when_full(
     session: Session, rule: Rule, now: datetime, password: bytes
 ) -> timedelta | None:
@@ -232,7 +224,7 @@ def _pause_when_full(
 
     A pause whose one chance was refused begins anew, longer and without another.
     """
-    row = _locked(session, rule)
+    row = counts.locked(session, rule)
     if row is None:
         return None
     values: dict[str, object] = {}
@@ -247,23 +239,8 @@ def _pause_when_full(
         values |= {"refusals": 0, "pauses": row.pauses + 1, "paused_until": now + length}
         values["chance_taken"] = is_paused and row.chance_taken
     if values:
-        _set(session, rule, **values)
+        counts.put(session, rule, **values)
     return length
-
-
-def _locked(session: Session, rule: Rule) -> Row[Any] | None:
-    query = select(_TABLE).where(_TABLE.c.digest == rule.digest)
-    return session.execute(query.with_for_update()).one_or_none()
-
-
-def _set(session: Session, rule: Rule, **values: object) -> None:
-    session.execute(update(_TABLE).where(_TABLE.c.digest == rule.digest).values(**values))
-
-
-def _release(session: Session, rule: Rule, now: datetime) -> bool:
-    """End a pause that is over; tells whether there was one."""
-    over = (_TABLE.c.digest == rule.digest, _TABLE.c.paused_until <= now)
-    return bool(changed(session, update(_TABLE).where(*over).values(paused_until=None)))
 
 
 def _refusal(session: Session, rule: Rule, now: datetime) -> UserError | TooManyRequests:
@@ -272,11 +249,6 @@ def _refusal(session: Session, rule: Rule, now: datetime) -> UserError | TooMany
     until = session.scalar(select(_TABLE.c.paused_until).where(_TABLE.c.digest == rule.digest))
     waits = until - now if until is not None and until > now else timedelta(minutes=1)
     return TooManyRequests(waits)
-
-
-def _in_order(rules: Sequence[Rule]) -> list[Rule]:
-    """Sort, so that two transactions never wait for each other's rows."""
-    return sorted(rules, key=lambda rule: rule.digest)
 
 
 def _refused_in(row: Row[Any]) -> list[bytes]:

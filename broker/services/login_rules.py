@@ -71,6 +71,12 @@ def of_typed(runtime: Runtime, slug: str, login: Login) -> list[Rule]:
     return _each_once(of_login(runtime, slug, *one) for one in logins)
 
 
+def names_of(login: Login) -> int:
+    """Give how many names a try may offer: where colleagues' have a form, that and the address."""
+    has_form = bool(login.known) and login.known[0].username != "{email}"
+    return 2 if has_form and not login.username.strip() else 1
+
+
 def of_server(runtime: Runtime, slug: str, login: Login, host: str) -> Rule:
     """Give the rule of what was typed at the server that answered."""
     name = _windows(login.username) or login.email or login.url

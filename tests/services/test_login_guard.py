@@ -59,8 +59,13 @@ def attempt(
     application: str = "app_acme",
     seen_host: str = "",
     steps: Sequence[Step] = (),
+    names: int = 1,
+    may: list[int] | None = None,
 ) -> str:
-    """Try a login under the guard; gives the name of what stopped it, empty for success."""
+    """Try a login under the guard; gives the name of what stopped it, empty for success.
+
+    *may* is told how many of the *names* were allowed.
+    """
     steps = [Step("discover", seen_host, "401", 5)] if seen_host else steps
     with world.app.app_context():
         try:
@@ -71,7 +76,10 @@ def attempt(
                 steps,
                 client_address=client,
                 application_id=application,
-            ):
+                names=names,
+            ) as allowed:
+                may = may if may is not None else []
+                may.append(allowed)
                 action()
         except UserError as error:
             return error.code
@@ -490,3 +498,31 @@ def test_two_names_that_were_refused_count_twice(world: World, server: Server) -
     said = [attempt(world, server.refuse, steps=steps) for _ in range(3)]
 
     assert said == ["login_rejected", "login_rejected", "paused_after_refusals"]
+
+
+def test_no_more_names_are_offered_than_may_be_refused(world: World, server: Server) -> None:
+    one = Step("login", "dav.test", "401", 5, tried="NTLM", refused=True)
+    may: list[int] = []
+
+    attempt(world, server.refuse, steps=[one, one], names=2, may=may)
+    said = attempt(world, server.refuse, steps=[one], names=2, may=may)
+
+    assert (may, said) == ([2, 1], "login_rejected")
+    assert attempt(world, server.refuse, names=2, may=may) == "paused_after_refusals"
+    assert may == [2, 1]
+
+
+def test_what_was_taken_for_a_second_name_is_given_back(world: World, server: Server) -> None:
+    """Both seats after a success, one of them where only one name was refused."""
+    one = Step("login", "dav.test", "401", 5, tried="NTLM", refused=True)
+    may: list[int] = []
+
+    for _ in range(5):
+        attempt(world, server.accept, names=2, may=may)
+    attempt(world, server.refuse, steps=[one], names=2, may=may)
+    attempt(world, server.be_away, names=2, may=may)
+    attempt(world, server.accept, steps=[one], names=2, may=may)
+    attempt(world, server.refuse, steps=[one], names=2, may=may)
+
+    assert may == [2] * 8 + [1]
+    assert attempt(world, server.accept) == "paused_after_refusals"

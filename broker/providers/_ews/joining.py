@@ -57,7 +57,8 @@ class Joining:
         self._clock = clock
         self._login = login
         self._address = read_address(login.email or login.url)
-        self._names = Names(_names(login, self._address), partial(mark_refused, http.trace))
+        names = _names(login, self._address)[: login.most_names]
+        self._names = Names(names, partial(mark_refused, http.trace))
         trust = HostTrust(frozenset({self._address.domain}), login.confirmed)
         self._following = Following(trust, asks=True)
         self._search = Search(
