@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
 from broker.providers._ews import markup
-from broker.providers._ews.markup import UnreadableXml, checked_id, element, item_id, parse
+from broker.providers._ews.markup import (
+    UnreadableXml,
+    checked_id,
+    element,
+    item_id,
+    parse,
+    parse_chunks,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +58,7 @@ def test_no_declaration_comes_about_by_dropping_what_is_forbidden(body: bytes) -
 def test_no_parts_come_about_by_dropping_what_is_forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(markup, "MAX_PARTS", 8)
     with pytest.raises(UnreadableXml, match="too large"):
-        parse(b'<a b=\x01"" c=\x01"" d=\x01""/>' * 3)
+        parse(b"<r>" + b'<a b=\x01"" c=\x01"" d=\x01""/>' * 3 + b"</r>")
 
 
 def test_a_declared_encoding_changes_nothing() -> None:
@@ -57,7 +67,14 @@ def test_a_declared_encoding_changes_nothing() -> None:
     assert "ä" == parse('<?xml version="1.0" encoding="latin-1"?><a>ä</a>'.encode()).text
 
 
-@pytest.mark.parametrize("body", [b"<a>" + b"<b/>" * 9 + b"</a>", b'<a b="" c="" d=""/>' * 3])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<a>" + b"<b/>" * 9 + b"</a>",
+        b"<r>" + b'<a b="" c="" d=""/>' * 3 + b"</r>",
+        b"<r>" + b"<a b = '' c='' d =''/>" * 3 + b"</r>",
+    ],
+)
 def test_too_many_parts_are_refused_before_they_are_read(
     body: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +104,55 @@ def test_characters_that_xml_forbids_are_dropped(dirt: bytes) -> None:
 def test_characters_that_xml_allows_stay() -> None:
     kept = "tab\tnew\nü &#xD;&#9;&#10;&#13;&#32;&#x20;&#xFFFD;&#x1F600;�"
     assert "tab\tnew\nü \r\t\n\r  �😀�" == parse(f"<a>{kept}</a>".encode()).text
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        [b"<", b">", b"<b>", b"</b>", b"<!--x-->", b"<![CDATA[", b"]]>", b"<!DOCTYPE a>", b"!DOC",
+         b"&#", b"&#0;", b"&#xD;", b"&#00000011;", b"&amp;", b"&", b";", b"\x00" * 40, b"\x0b",
+         b"\xef\xbf\xbf", b"\xef\xbf\xbd", "\u00e4\U0001f600".encode(), b"text", b"="]
+    ),
+    max_size=12,
+).map(b"".join)  # fmt: skip
+
+
+def read_in(body: bytes, cuts: list[int]) -> str:
+    """Read a document that arrives in pieces; give it back as text, or why it is none."""
+    places = [0, *sorted(cut for cut in cuts if cut < len(body)), len(body)]
+    try:
+        root = parse_chunks(body[a:b] for a, b in pairwise(places))
+    except UnreadableXml as error:
+        return str(error)
+    return etree.tostring(root, encoding="unicode")
+
+
+@given(PIECES, st.lists(st.integers(0, 150), max_size=8))
+def test_it_makes_no_difference_how_a_document_arrives(inside: bytes, cuts: list[int]) -> None:
+    body = b'\xef\xbb\xbf<?xml version="1.0"?><a>' + inside + b"</a>"
+    whole, parts = read_in(body, []), read_in(body, cuts)
+    # Of two reasons the one that is met first counts.
+    refusals = {"not well-formed", "has a declaration"}
+    assert whole == parts or {whole, parts} <= refusals
+    assert "DOCTYPE" not in whole + parts
+
+
+@pytest.mark.parametrize(
+    "begins",
+    [
+        b'<!DOCTYPE a [<!ENTITY x "y">]><a>',
+        b"<html><p>Sign in<br></html>",
+        b"\x1f\x8b\x08",
+        b"<a>" + b"<b>" * 300,
+    ],
+)
+def test_what_is_hostile_is_refused_before_the_rest_of_it_comes(begins: bytes) -> None:
+    def coming() -> Iterator[bytes]:
+        yield begins
+        yield b" " * 100
+        pytest.fail("asked for more")
+
+    with pytest.raises(UnreadableXml):
+        parse_chunks(coming())
 
 
 @given(st.text())

@@ -1,13 +1,15 @@
 """Writing and reading XML of servers that nobody vouches for.
 
 What is read has no DTD, no entities of its own, a bounded size, a bounded number of parts and
-a bounded depth (libxml2's 256). It is UTF-8 whatever it says of itself, so that what is
-counted here is what the parser sees.
+a bounded depth (libxml2's 256). It is parsed while it arrives: what is hostile is refused before
+the rest of it comes, and only the tree is in memory. It is UTF-8 whatever it says of itself, so
+that what is counted here is what the parser sees.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
 from lxml import etree
@@ -18,8 +20,9 @@ T = "{http://schemas.microsoft.com/exchange/services/2006/types}"
 E = "{http://schemas.microsoft.com/exchange/services/2006/errors}"
 
 MAX_BYTES = 20 * 1024 * 1024
-MAX_PARTS = 1_500_000
+MAX_PARTS = 600_000
 LONGEST_ID = 2_000
+TOO_LARGE = "too large"
 
 _BOM = b"\xef\xbb\xbf"
 # Only comments and CDATA may begin so: a declaration brings entities.
@@ -32,6 +35,9 @@ _BAD_REFERENCE = re.compile(
     rb"&#(?:x0*(?:[0-8bBcCeEfF]|1[0-9a-fA-F]|[dD][89a-fA-F][0-9a-fA-F]{2}|[fF]{3}[eEfF])?"
     rb"|0*(?:[0-8]|1[124-9]|2[0-9]|3[01])?);"
 )
+# Where something begins that counts as a whole, and how long it can be.
+_BEGINNING = re.compile(rb"[<&\xef]")
+_LONGEST_BEGINNING = 32
 _ILLEGAL_TEXT = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ID = re.compile(r"[A-Za-z0-9+/=_-]+", re.ASCII)
 
@@ -41,29 +47,64 @@ class UnreadableXml(ValueError):
 
 
 def parse(body: bytes) -> etree._Element:
-    """Parse a document. Raises UnreadableXml.
+    """Parse a document that is there as a whole. Raises UnreadableXml."""
+    return parse_chunks((body,))
+
+
+def parse_chunks(chunks: Iterable[bytes]) -> etree._Element:
+    """Parse a document while it arrives. Raises UnreadableXml at the first bytes that are none.
 
     Characters that XML forbids are dropped: servers pass on what people paste. Nothing else is
     mended, so a document that was cut short is refused.
     """
-    body = body.removeprefix(_BOM)
+    document = _Document()
     try:
-        return _as_it_is(body)
-    except etree.XMLSyntaxError:
-        # Looking for such characters costs as much as parsing, and hardly a document has any.
-        legal = _legal(body)
-    try:
-        return _as_it_is(legal)
+        for chunk in chunks:
+            document.add(chunk)
+        return document.end()
     except etree.XMLSyntaxError as error:
-        raise UnreadableXml("not well-formed") from error
+        is_over = getattr(error, "code", 0) == etree.ErrorTypes.ERR_RESOURCE_LIMIT
+        raise UnreadableXml(TOO_LARGE if is_over else "not well-formed") from error
 
 
-def _as_it_is(body: bytes) -> etree._Element:
-    if len(body) > MAX_BYTES or body.count(b"<") + body.count(b'="') > MAX_PARTS:
-        raise UnreadableXml("too large")
-    if _DECLARATION.search(body):
-        raise UnreadableXml("has a declaration")
-    return etree.fromstring(body, _parser())
+class _Document:
+    """A document, as far as it has arrived; its bytes are not kept."""
+
+    def __init__(self) -> None:
+        self._parser = _parser()
+        self._size = self._parts = 0
+        self._held = self._last = b""
+
+    def add(self, chunk: bytes) -> None:
+        """Take in what has arrived, but for an end that may be the beginning of something."""
+        self._size += len(chunk)
+        piece = _legal(self._held + chunk)
+        found = _BEGINNING.search(piece, max(0, len(piece) - _LONGEST_BEGINNING))
+        cut = found.start() if found else len(piece)
+        self._held = piece[cut:]
+        self._feed(piece[:cut])
+
+    def end(self) -> etree._Element:
+        """Give the root."""
+        self._feed(self._held)
+        root: etree._Element = self._parser.close()
+        if root.getroottree().docinfo.internalDTD is not None:
+            raise UnreadableXml("has a declaration")
+        return root
+
+    def _feed(self, piece: bytes) -> None:
+        if not piece:
+            return
+        if not self._last:
+            piece = piece.removeprefix(_BOM)
+        # In texts there are few equals signs, and attributes can be quoted in two ways.
+        self._parts += piece.count(b"<") + piece.count(b"=")
+        if self._size > MAX_BYTES or self._parts > MAX_PARTS:
+            raise UnreadableXml(TOO_LARGE)
+        if b"!" in piece and _DECLARATION.search(self._last + piece):
+            raise UnreadableXml("has a declaration")
+        self._last = piece[-1:] or self._last
+        self._parser.feed(piece)
 
 
 def _parser() -> etree.XMLParser:
@@ -81,10 +122,14 @@ def _parser() -> etree.XMLParser:
 
 
 def _legal(body: bytes) -> bytes:
+    """Drop what XML forbids. Hardly a document has any, so looking must cost next to nothing."""
     body = body.translate(None, _CONTROLS)
     if b"\xef\xbf" in body:
         body = _NONCHARACTERS.sub(b"", body)
-    return _BAD_REFERENCE.sub(b"", body) if b"&#" in body else body
+    # Every line of a text may end with that one.
+    if body.count(b"&#") != body.count(b"&#xD;"):
+        body = _BAD_REFERENCE.sub(b"", body)
+    return body
 
 
 def text(value: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
@@ -16,7 +16,7 @@ from broker.http import DEADLINE, REDIRECT_STATUSES, Answer, Call, Http
 from broker.logins import PasswordCredential
 from broker.providers._ews.builds import Build, build_of
 from broker.providers._ews.faults import NOT_EWS, PROVIDER, Trouble, error_of, read_fault
-from broker.providers._ews.markup import MAX_BYTES, SOAP, UnreadableXml, parse
+from broker.providers._ews.markup import MAX_BYTES, SOAP, TOO_LARGE, UnreadableXml, parse_chunks
 from broker.providers._ews.meanings import Meaning
 from broker.providers._ews.moving import Following
 from broker.providers._ews.signing_in import NO_SCHEME, NoScheme, Scheme, SignIn
@@ -26,6 +26,8 @@ MOST_MOVES = 3
 _NEWEST = "of:"
 
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "Accept": "text/xml"}
+# What is compressed waits until there is enough of it.
+_STREAM_HEADERS = _HEADERS | {"Accept-Encoding": "identity"}
 _T = TypeVar("_T", covariant=True)
 _S = TypeVar("_S")
 
@@ -124,7 +126,7 @@ class Session:
         """Do one operation. Raises the ProviderError, UserError or EditConflict that it meets."""
         while True:
             version = self.version
-            answer = self._send(operation, deadline)
+            answer = self._send(operation, deadline, _document, _HEADERS)
             fault, response = self._read(operation, answer)
             if fault is None or fault.meaning is not Meaning.TOO_NEW:
                 break
@@ -149,7 +151,7 @@ class Session:
                 is_over = is_over or asked.is_end(said)
             return is_over
 
-        answer = self._send(asked, asked.lasts + DEADLINE, reading)
+        answer = self._send(asked, asked.lasts + DEADLINE, reading, _STREAM_HEADERS)
         if answer.status == 200:
             return bool(answer.read)
         fault, _response = self._read(asked, answer)
@@ -180,15 +182,15 @@ class Session:
         self,
         operation: Request,
         deadline: timedelta,
-        reading: Callable[[Iterator[bytes]], bool] | None = None,
+        reading: Callable[[Iterator[bytes]], object],
+        headers: Mapping[str, str],
     ) -> Answer:
         call = Call(
             PROVIDER,
             operation.name,
             "POST",
             self._url,
-            # What is compressed waits until there is enough of it.
-            headers=_HEADERS if reading is None else _HEADERS | {"Accept-Encoding": "identity"},
+            headers=headers,
             body=envelope(operation.body(self.version), self.version),
             deadline=deadline,
             cap_bytes=MAX_BYTES,
@@ -202,7 +204,7 @@ class Session:
             # Basic and NTLM were switched off: the login itself may well be good.
             raise ProviderUnavailable(PROVIDER, operation.name, 401, detail=NO_SCHEME) from None
         if answer.status in REDIRECT_STATUSES and self._moves(answer):
-            return self._send(operation, deadline, reading)
+            return self._send(operation, deadline, reading, headers)
         if answer.status not in {200, 500}:
             raise status_error(answer, operation.name, self._clock.now())
         return answer
@@ -223,19 +225,26 @@ class Session:
     def _read(
         self, operation: Request, answer: Answer
     ) -> tuple[Trouble | None, etree._Element | None]:
-        try:
-            root = parse(answer.body)
-        except UnreadableXml as error:
+        root = answer.read if answer.status == 200 else _document((answer.body,))
+        if isinstance(root, UnreadableXml):
             if answer.status == 500:
-                raise status_error(answer, operation.name, self._clock.now()) from None
-            raise ProtocolError(
-                PROVIDER, operation.name, answer.status, detail=str(error)
-            ) from error
+                raise status_error(answer, operation.name, self._clock.now())
+            # An answer without end is too large in one way or another.
+            kind = ProviderUnavailable if str(root) == TOO_LARGE else ProtocolError
+            raise kind(PROVIDER, operation.name, answer.status, detail=str(root))
         body = root.find(f"{SOAP}Body") if root.tag == f"{SOAP}Envelope" else None
         if body is None:
             raise status_error(answer, operation.name, self._clock.now())
         self._meet(build_of(root))
         return read_fault(body), next(body.iterchildren(), None)
+
+
+def _document(chunks: Iterable[bytes]) -> etree._Element | UnreadableXml:
+    """Parse an answer, or say why not; what is left of it then is not waited for."""
+    try:
+        return parse_chunks(chunks)
+    except UnreadableXml as error:
+        return error
 
 
 def envelope(body: str, version: Version) -> bytes:
