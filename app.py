@@ -112,7 +112,7 @@ def _runtime(
         settings,
         vault,
         clock,
-        describe_profile=lambda profile_id: profiles.linking_profile(runtime, profile_id),
+        describe_profile=lambda profile: profiles.linking_profile(runtime, profile),
         on_grants_revoked=lambda session, account_ids: disconnect.note_grants_revoked(
             clock, settings.retention_days, session, account_ids
         ),

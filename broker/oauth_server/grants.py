@@ -59,7 +59,7 @@ class CodeGrant(AuthorizationCodeGrant):
         code: HeldCode = self.request.authorization_code
         if not code.is_spent and (code.is_revoked or self.server.tokens.is_expired(code)):
             raise InvalidGrantError(_UNKNOWN_OR_USED)
-        profile = self.server.linking_profile(code.bearer)
+        profile = self.server.linking_profile(code.profile)
         issued = self._exchange(code)
         if issued is None:
             raise InvalidGrantError(_UNKNOWN_OR_USED)
@@ -103,7 +103,7 @@ class RefreshGrant(RefreshTokenGrant):
             raise InvalidGrantError("The authorization has been revoked.")
         granted = held.bearer.scope
         scope = scopes.normalise(self.request.payload.scope or "") or granted
-        profile = self.server.linking_profile(held.bearer)
+        profile = self.server.linking_profile(held.profile)
         issued = self._refresh(held, None if scope == granted else scope)
         if issued is None:
             raise InvalidGrantError("The refresh token has been used, or revoked.")

@@ -23,13 +23,7 @@ if TYPE_CHECKING:
 
 _accounts = table_of(Account)
 _grants = table_of(Grant)
-_COLUMNS = (
-    _grants.c.id,
-    _grants.c.application_id,
-    _grants.c.account_id,
-    _grants.c.profile_id,
-    _grants.c.scope,
-)
+_COLUMNS = (_grants.c.id, _grants.c.application_id, _grants.c.account_id, _grants.c.scope)
 _REVOKE = (
     update(_grants)
     .where(_grants.c.id.in_(bindparam("ids", expanding=True)), _grants.c.revoked_at.is_(None))

@@ -23,13 +23,14 @@ from broker.oauth_server.authorization import AuthorizationRequest
 from broker.oauth_server.clients import Client, Clients
 from broker.oauth_server.grants import CodeGrant, RefreshGrant
 from broker.oauth_server.introspection import Introspection
+from broker.oauth_server.linked_profile import LinkedProfile
 from broker.oauth_server.payload import BodyRequest, QueryRequest
 from broker.oauth_server.pkce import S256Challenge
 from broker.oauth_server.revocation import Revocation
 from broker.oauth_server.tokens import Bearer, Tokens
 from broker.settings import Settings
 
-ProfileDescriber = Callable[[str], dict[str, str] | None]
+ProfileDescriber = Callable[[LinkedProfile], dict[str, str]]
 Spender = Callable[[str], None]
 RevocationListener = Callable[[Session, list[str]], None]
 
@@ -108,9 +109,9 @@ class AuthlibServer(AuthorizationServer):
             extension(grant)
         return grant
 
-    def linking_profile(self, bearer: Bearer) -> dict[str, str] | None:
+    def linking_profile(self, profile: LinkedProfile | None) -> dict[str, str] | None:
         """Describe the profile that a grant was given with, while there is one."""
-        return self._describe_profile(bearer.profile_id) if bearer.profile_id else None
+        return self._describe_profile(profile) if profile else None
 
     def end_grant(self, session: Session, bearer: Bearer, cause: str) -> None:
         """Revoke one grant because of an attack, and write down which."""
@@ -144,10 +145,10 @@ class AuthlibServer(AuthorizationServer):
 class OAuthServer:
     """Everything the broker needs of an authorization server.
 
-    *describe_profile* gives the `linking_profile` of a token answer for a profile id, or None
-    when it is gone. *on_grants_revoked* is called with the account ids inside the transaction
-    that revokes. *throttle* limits failed client authentication, by `client:<client_id>`.
-    *spend* counts a token request of an application id, and may raise TooManyRequests.
+    *describe_profile* gives the `linking_profile` of a token answer. *on_grants_revoked* is
+    called with the account ids inside the transaction that revokes. *throttle* limits failed
+    client authentication, by `client:<client_id>`. *spend* counts a token request of an
+    application id, and may raise TooManyRequests.
     """
 
     def __init__(

@@ -19,6 +19,8 @@ from broker.ids import new_secret
 from broker.models import AccessToken, AuthorizationCode, Grant, RefreshToken, snapshot
 from broker.models.base import UtcDateTime, table_of
 from broker.models.ready import Ready
+from broker.oauth_server import linked_profile
+from broker.oauth_server.linked_profile import LinkedProfile
 
 CODE_LIFETIME = timedelta(minutes=10)
 ACCESS_LIFETIME = timedelta(hours=1)
@@ -35,19 +37,19 @@ _GRANT = (
     _grants.c.id,
     _grants.c.application_id,
     _grants.c.account_id,
-    _grants.c.profile_id,
     _grants.c.scope,
     _grants.c.revoked_at,
 )
 _FIND_CODE = Ready(
     select(
         *_GRANT,
+        *linked_profile.COLUMNS,
         _codes.c.redirect_uri,
         _codes.c.code_challenge,
         _codes.c.expires_at,
         _codes.c.spent_at,
     )
-    .select_from(_codes.join(_grants))
+    .select_from(linked_profile.joined(_codes.join(_grants)))
     .where(_codes.c.digest == bindparam("digest"))
 )
 _FIND_ACCESS = Ready(
@@ -56,8 +58,8 @@ _FIND_ACCESS = Ready(
     .where(_access.c.digest == bindparam("digest"))
 )
 _FIND_REFRESH = Ready(
-    select(*_GRANT, _refresh.c.rotated_at, _refresh.c.wrapped_successor)
-    .select_from(_refresh.join(_grants))
+    select(*_GRANT, *linked_profile.COLUMNS, _refresh.c.rotated_at, _refresh.c.wrapped_successor)
+    .select_from(linked_profile.joined(_refresh.join(_grants)))
     .where(_refresh.c.digest == bindparam("digest"))
 )
 _SPEND_CODE = (
@@ -93,7 +95,6 @@ class Bearer:
     grant_id: str
     application_id: str
     account_id: str
-    profile_id: str | None
     scope: str
 
 
@@ -103,6 +104,7 @@ class HeldCode:
 
     digest: bytes = field(repr=False)
     bearer: Bearer
+    profile: LinkedProfile | None
     redirect_uri: str
     code_challenge: str | None
     expires_at: datetime
@@ -117,14 +119,15 @@ class HeldCode:
 class HeldToken:
     """An access or refresh token that exists; perhaps expired, rotated or revoked.
 
-    *expires_at* is that of an access token. *rotated_at* and *wrapped_successor* are set when
-    a public client has traded a refresh token for the next.
+    *expires_at* is that of an access token, *profile* that of a refresh token. *rotated_at* and
+    *wrapped_successor* are set when a public client has traded a refresh token for the next.
     """
 
     digest: bytes = field(repr=False)
     bearer: Bearer
     is_revoked: bool
     expires_at: datetime | None = None
+    profile: LinkedProfile | None = None
     rotated_at: datetime | None = None
     wrapped_successor: bytes | None = field(default=None, repr=False)
 
@@ -217,6 +220,7 @@ class Tokens:
             digest,
             _bearer(row, row.scope),
             row.revoked_at is not None,
+            profile=linked_profile.of_row(row),
             rotated_at=row.rotated_at,
             wrapped_successor=row.wrapped_successor,
         )
@@ -229,6 +233,7 @@ class Tokens:
         return HeldCode(
             digest,
             _bearer(row, row.scope),
+            profile=linked_profile.of_row(row),
             redirect_uri=row.redirect_uri,
             code_challenge=row.code_challenge,
             expires_at=row.expires_at,
@@ -268,7 +273,7 @@ class Tokens:
 
 
 def _bearer(row: Any, scope: str) -> Bearer:
-    return Bearer(row.id, row.application_id, row.account_id, row.profile_id, scope)
+    return Bearer(row.id, row.application_id, row.account_id, scope)
 
 
 def _changed(session: Session, statement: Any, values: dict[str, object]) -> bool:

@@ -33,6 +33,7 @@ from broker.models import (
     transaction,
 )
 from broker.oauth_server.authorization import AuthorizationRequest
+from broker.oauth_server.linked_profile import LinkedProfile
 from broker.oauth_server.server import OAuthServer
 from broker.settings import Settings
 from broker.web import errors, oauth
@@ -256,12 +257,22 @@ def add_secret(session: Session, vault: Vault, name: str, secret: str, **changes
     )
 
 
-def describe_profile(profile_id: str) -> dict[str, str] | None:
+def describe_profile(profile: LinkedProfile) -> dict[str, str]:
     """Stand in for the services that know profiles."""
     return {
+        "provider_name": profile.provider,
+        "profile_id": profile.profile_id,
+        "profile_name": f"the login of {profile.id}",
+        "provider_service": profile.service,
+    }
+
+
+def description_of(name: str) -> dict[str, str]:
+    """Give what `describe_profile` says of a partner's profile."""
+    return {
         "provider_name": "google",
-        "profile_id": profile_id,
-        "profile_name": "maria.keller@example.com",
+        "profile_id": f"pro_{name}",
+        "profile_name": f"the login of con_{name}",
         "provider_service": "gsuite",
     }
 

@@ -18,7 +18,7 @@ from tests.oauth_server.partner import (
     Partner,
     acts,
     answer_of,
-    describe_profile,
+    description_of,
     error_of,
 )
 
@@ -37,7 +37,7 @@ def test_token_answer_has_every_key_that_sdks_read(partner: Partner) -> None:
         "scope": "read_write",
         "account_id": partner.account_id,
         "sub": partner.account_id,
-        "linking_profile": describe_profile(partner.profile_id),
+        "linking_profile": description_of(partner.name),
     } == answer
     assert len(access) == len(refresh) == 32
     assert access != refresh
@@ -51,7 +51,7 @@ def test_access_token_speaks_for_the_account(acme: Partner, app: Flask) -> None:
 
     assert bearer is not None
     assert (bearer.application_id, bearer.account_id) == ("app_acme", "acc_acme")
-    assert (bearer.profile_id, bearer.scope) == ("pro_acme", "read_write")
+    assert bearer.scope == "read_write"
 
 
 @pytest.mark.parametrize("junk", ["", "x", "ü" * 32, "x" * 4096, "None"])

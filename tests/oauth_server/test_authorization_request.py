@@ -19,6 +19,7 @@ from tests.oauth_server.partner import (
     ISSUER,
     Partner,
     add_redirect_uri,
+    describe_profile,
     make_settings,
 )
 
@@ -256,7 +257,7 @@ def local_server(tmp_path: Path, vault: Vault, clock: FixedClock) -> OAuthServer
         make_settings(tmp_path, local=True),
         vault,
         clock,
-        describe_profile=lambda profile_id: None,
+        describe_profile=describe_profile,
         on_grants_revoked=lambda session, account_ids: None,
     )
 

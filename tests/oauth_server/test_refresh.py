@@ -12,7 +12,8 @@ from sqlalchemy import select, update
 
 from broker.clock import FixedClock
 from broker.models import Grant, RefreshToken, reading, transaction
-from tests.oauth_server.partner import Partner, acts, answer_of, describe_profile, error_of
+from broker.oauth_server.linked_profile import LinkedProfile
+from tests.oauth_server.partner import Partner, acts, answer_of, description_of, error_of
 
 
 def refresh_at_once(partner: Partner, token: str, times: int) -> list[Any]:
@@ -36,7 +37,7 @@ def test_confidential_client_keeps_its_refresh_token(acme: Partner) -> None:
     assert second["access_token"] != first["access_token"]
     assert second.keys() == first.keys()
     assert second["sub"] == second["account_id"] == "acc_acme"
-    assert second["linking_profile"] == describe_profile("pro_acme")
+    assert second["linking_profile"] == description_of("acme")
     assert second["expires_in"] == 3600
 
 
@@ -170,7 +171,7 @@ def test_grant_that_ends_meanwhile_gives_no_tokens(
     """Between the check and the writing, somebody revokes: the insert itself asks again."""
     token, code = partner.tokens()["refresh_token"], partner.authorize()
 
-    def revoke_everything(profile_id: str) -> None:
+    def revoke_everything(profile: LinkedProfile) -> None:
         with transaction() as session:
             partner.server.revoke_grants(session, list(session.execute(select(Grant.id)).scalars()))
 

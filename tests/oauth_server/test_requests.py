@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from pycronofy import Client
 from werkzeug.test import TestResponse
 
+from broker.oauth_server.linked_profile import LinkedProfile
 from broker.oauth_server.server import OAuthServer
 from tests.oauth_server.partner import CALLBACK, Partner, answer_of, error_of
 from tests.wsgi_adapter import WsgiAdapter
@@ -193,7 +194,7 @@ def test_unexpected_failure_says_nothing(
 ) -> None:
     code = acme.authorize()
 
-    def fail(profile_id: str) -> dict[str, str]:
+    def fail(profile: LinkedProfile) -> dict[str, str]:
         raise RuntimeError("secret detail")
 
     with monkeypatch.context() as patched:

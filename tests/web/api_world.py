@@ -219,9 +219,7 @@ class World:
         login = login or self.login()
         profile_id = self.profile(account.id, login)
         token = f"token-{next(self.names)}"
-        self.oauth.bearers[token] = Bearer(
-            new_id("gra"), application_id, account.id, profile_id, scope
-        )
+        self.oauth.bearers[token] = Bearer(new_id("gra"), application_id, account.id, scope)
         return Person(
             self, application_id, account.id, profile_id, login, token, self.app.test_client()
         )
