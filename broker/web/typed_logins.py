@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import timedelta
 
 from flask import Response, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
@@ -39,7 +39,7 @@ from broker.web.words import words_for
 
 log = logging.getLogger(__name__)
 
-LOADED_AGAIN_WITHIN = timedelta(minutes=1)
+UNDER_WAY = "login_under_way"
 WITHOUT_SCRIPTS = "without_scripts"
 """What a form sends besides from a browser that runs no scripts."""
 
@@ -65,15 +65,26 @@ def send(attempt: Attempt, provider: PasswordProvider) -> ResponseReturnValue:
         return attempt_pages.form(
             attempt, provider, form=form, notice=before.reason, diagnosis=before
         )
-    typed_values.keep(current_runtime(), attempt, provider.slug, _to_keep(form))
     if not is_whole:
+        typed_values.keep(current_runtime(), attempt, provider.slug, _to_keep(form))
         return attempt_pages.form(attempt, provider, form=form)
     if WITHOUT_SCRIPTS in request.form:
         return _waiting(attempt, provider, form)
-    tried = _try(attempt, provider, form)
-    if tried.error is None:
-        return attempt_pages.leave(attempt, tried.leave)
-    return _failed(attempt, provider, form, tried.error, tried.diagnosis)
+    with _turn(attempt, provider, form) as has_turn:
+        if not has_turn:
+            return attempt_pages.refused(attempt, provider, UNDER_WAY)
+        tried = _try(attempt, provider, form)
+        if tried.error is None:
+            return attempt_pages.leave(attempt, tried.leave)
+        return _failed(attempt, provider, form, tried.error, tried.diagnosis)
+
+
+def _turn(
+    attempt: Attempt, provider: PasswordProvider, form: PasswordForm
+) -> AbstractContextManager[bool]:
+    """Let a form be tried alone: a button that is pressed twice sends it twice."""
+    runtime = current_runtime()
+    return typed_values.turn(runtime, attempt, provider.slug, _to_keep(form), form.sent())
 
 
 def _try(attempt: Attempt, provider: PasswordProvider, form: PasswordForm) -> _Tried:
@@ -133,14 +144,17 @@ def _lead(attempt: Attempt, provider: PasswordProvider, form: PasswordForm) -> s
     """Try the login and give the address where its outcome is to be seen."""
     slug, handle = provider.slug, attempt.handle
     try:
-        tried = _try(attempt, provider, form)
-        if tried.error is None:
-            return tried.leave or url_for("connect.connected", handle=handle)
-        # Whoever pressed another button meanwhile has ended the attempt: its page says so.
-        if isinstance(tried.error, AttemptOver):
-            return url_for("connect.show", handle=handle, slug=slug)
-        code = attempt_pages.noted(attempt, provider, tried.error)
-        _keep_failure(attempt, slug, form, tried.error, tried.diagnosis)
+        with _turn(attempt, provider, form) as has_turn:
+            if not has_turn:
+                return url_for("connect.show", handle=handle, slug=slug, reason=UNDER_WAY)
+            tried = _try(attempt, provider, form)
+            if tried.error is None:
+                return tried.leave or url_for("connect.connected", handle=handle)
+            # Whoever pressed another button meanwhile has ended the attempt: its page says so.
+            if isinstance(tried.error, AttemptOver):
+                return url_for("connect.show", handle=handle, slug=slug)
+            code = attempt_pages.noted(attempt, provider, tried.error)
+            _keep_failure(attempt, slug, form, tried.error, tried.diagnosis)
     except Exception:
         # The page is out: no error can be answered any more, only led to.
         log.exception("login not tried to its end", extra={"attempt": attempt.id})
@@ -184,6 +198,4 @@ def _refused_just_now(attempt: Attempt, slug: str, form: PasswordForm) -> Diagno
     runtime = current_runtime()
     if not typed_values.was_refused(runtime, attempt, slug, form.sent()):
         return None
-    found = connection_doctor.find(runtime, typed_values.diagnosis_code(runtime, attempt, slug))
-    is_fresh = found is not None and runtime.clock.now() - found.at < LOADED_AGAIN_WITHIN
-    return found if is_fresh else None
+    return connection_doctor.find(runtime, typed_values.diagnosis_code(runtime, attempt, slug))

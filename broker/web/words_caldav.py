@@ -232,6 +232,13 @@ CALDAV = {
         N_("Try again"),
         Press.RETRY,
     ),
+    "login_under_way": Words(
+        N_("We are still trying this login"),
+        N_("Your form came twice. We send a password once, so that no account gets locked."),
+        N_("Wait half a minute. Then try again, or go back to the application to see."),
+        N_("Try again"),
+        Press.RETRY,
+    ),
     "unreadable_answer": Words(
         N_("We did not understand the calendar service"),
         N_("It answered in a form that we cannot read. Nothing was changed."),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Barrier, Thread
 
 import pytest
+from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from broker.services import typed_values
 from sandbox.exchange.seed import ADA, PASSWORD
 from tests.flows.test_connect_exchange import GUESS, MAIL, Office, reason_of
 from tests.world import csrf, form_action
@@ -74,6 +77,46 @@ def test_after_a_minute_it_is_tried_again(office: Office) -> None:
     person.send()
 
     assert office.refusals == 2
+
+
+def test_a_button_that_is_pressed_twice_sends_one_password(office: Office) -> None:
+    """C4: whichever of the two is faster, and whatever the other one had looked at before."""
+    ready, pages = Barrier(2), list[int]()
+    persons = [Person(office), Person(office)]
+    other = persons[1].browser
+    other._cookies.update(persons[0].browser._cookies)
+
+    def press(browser: FlaskClient) -> None:
+        fields = {"csrf_token": persons[0].token, "email": ADA, "password": GUESS, "url": MAIL}
+        ready.wait(10)
+        pages.append(browser.post(form_action(persons[0].page), data=fields).status_code)
+
+    presses = [Thread(target=press, args=(person.browser,)) for person in persons]
+    for thread in presses:
+        thread.start()
+    for thread in presses:
+        thread.join(30)
+
+    assert office.refusals == 1
+    assert sorted(pages) in ([303, 400], [400, 400])
+
+
+def test_what_is_tried_already_is_said_and_not_sent(office: Office) -> None:
+    person = Person(office)
+    (attempt_id,) = office.rows("SELECT id FROM connect_attempts")[0]
+    attempt = type("Attempt", (), {"id": attempt_id})()
+    with office.app.app_context():
+        first = typed_values.turn(office.runtime, attempt, "exchange", {"email": ADA}, {})
+        assert first.__enter__()
+    said = person.send()
+    with office.app.app_context():
+        first.__exit__(None, None, None)
+
+    assert "reason=login_under_way" in said.headers["Location"]
+    assert office.refusals == 0
+    assert "We are still trying this login" in person.browser.get(said.headers["Location"]).text
+    assert person.send().status_code == 400
+    assert office.refusals == 1
 
 
 def test_what_no_password_was_refused_for_is_tried_again(office: Office) -> None:
