@@ -166,6 +166,10 @@ class RateLimited(ProviderError):
         self.retry_after = retry_after
 
 
+class LoginPaused(RateLimited):
+    """The wait that the provider asked for is not over, and it was not asked again."""
+
+
 class RefreshPending(RateLimited):
     """Somebody else has been renewing the credential for a while: come back soon."""
 

@@ -17,8 +17,10 @@ class Connection(Base):
     everything of this connection is sealed; deleting the row shreds it all.
     *disconnected_reason* is None while the provider accepts the credential, otherwise the
     reason code of its refusal. *credential_version* rises with each stored credential;
-    *refresh_until* is held by whoever refreshes it now. *unused_since* is set while no
-    application holds a live grant on any of its profiles.
+    *refresh_until* is held by whoever refreshes it now. Until *paused_until* the provider wants
+    to hear nothing of this login. *reason*, *last_attempt_at* and *last_success_at* are of the
+    list of its calendars, each of which has its own. *unused_since* is set while no application
+    holds a live grant on any of its profiles.
     """
 
     __tablename__ = "connections"
@@ -34,6 +36,7 @@ class Connection(Base):
     sealed_credential: Mapped[bytes]
     credential_version: Mapped[int] = mapped_column(default=1)
     refresh_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    paused_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     disconnected_reason: Mapped[str | None] = mapped_column(String(64))
     disconnected_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reason: Mapped[str | None] = mapped_column(String(64))

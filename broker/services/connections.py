@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.orm import Session
 
 from broker.crypto import DataKey, Vault
 from broker.logins import Credential, OAuthCredential, PasswordCredential
-from broker.models import Calendar, Connection, reading
-from broker.models.base import table_of
+from broker.models import Calendar, Connection, at_once, reading
+from broker.models.base import UtcDateTime, table_of
 from broker.models.upserts import is_postgresql
 from broker.providers.base import PasswordProvider
 from broker.services.runtime import Runtime
@@ -25,6 +26,13 @@ _LOCK = (
     .where(_CONNECTIONS.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(_CONNECTIONS.c.id)
     .with_for_update()
+)
+_UNTIL = bindparam("until", type_=UtcDateTime())
+_PAUSED_LONGER = _CONNECTIONS.c.paused_until > _UNTIL
+_PAUSE = (
+    update(_CONNECTIONS)
+    .where(_CONNECTIONS.c.id == bindparam("connection"))
+    .values(paused_until=case((_PAUSED_LONGER, _CONNECTIONS.c.paused_until), else_=_UNTIL))
 )
 
 
@@ -57,6 +65,15 @@ def lock(session: Session, connection_ids: Iterable[str]) -> None:
     """
     if is_postgresql(session):
         session.execute(_LOCK, {"ids": list(connection_ids)})
+
+
+def pause(connection_id: str, until: datetime) -> None:
+    """Note that a provider wants to hear nothing of a login *until* then, or later if it said so.
+
+    `credentials` keeps to it.
+    """
+    with at_once() as database:
+        database.execute(_PAUSE, {"connection": connection_id, "until": until})
 
 
 def lock_wanted(session: Session, connection_id: str) -> bool:

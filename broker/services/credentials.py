@@ -13,7 +13,13 @@ from typing import TypeVar, cast
 
 from sqlalchemy import bindparam, or_, select, update
 
-from broker.errors import AuthorizationLost, ProviderUnavailable, RefreshPending, ScopeMissing
+from broker.errors import (
+    AuthorizationLost,
+    LoginPaused,
+    ProviderUnavailable,
+    RefreshPending,
+    ScopeMissing,
+)
 from broker.logins import Credential, OAuthCredential
 from broker.models import Connection, at_once, reading, transaction
 from broker.models.base import changed, table_of
@@ -35,6 +41,7 @@ COLUMNS = (
     _CONNECTIONS.c.sealed_credential,
     _CONNECTIONS.c.credential_version,
     _CONNECTIONS.c.refresh_until,
+    _CONNECTIONS.c.paused_until,
     _CONNECTIONS.c.disconnected_reason,
 )
 """What of a connection is read here; whoever has just read it hands it on as *seen*."""
@@ -125,16 +132,20 @@ def fresh(
 
     *stale* is a credential version that the provider has just refused: it is not used again.
     Whoever finds that somebody else refreshes only reads, so as to keep nobody from writing.
-    Raises RefreshPending when that takes long: a worker has other work to do.
+    Raises RefreshPending when that takes long: a worker has other work to do; and LoginPaused
+    while the provider wants to hear nothing of this login.
     """
     waited_from = runtime.clock.now()
     while True:
         connection, credential = _opened(runtime, seen or _look(connection_id))
         seen = None
-        if not _needs_refresh(runtime, connection, credential, stale):
+        now = runtime.clock.now()
+        if connection.paused_until is not None and connection.paused_until > now:
+            wait = connection.paused_until - now
+            raise LoginPaused(connection.provider, "pause", retry_after=wait)
+        if not _needs_refresh(connection, credential, stale, now):
             return connection, credential
         provider = cast(OAuthProvider, runtime.provider(connection.provider))
-        now = runtime.clock.now()
         is_free = connection.refresh_until is None or connection.refresh_until <= now
         if is_free and _begin_refresh(connection, now):
             try:
@@ -174,13 +185,13 @@ def _version(connection_id: str) -> int | None:
 
 
 def _needs_refresh(
-    runtime: Runtime, connection: Connection, credential: Credential, stale: int | None
+    connection: Connection, credential: Credential, stale: int | None, now: datetime
 ) -> bool:
     if not isinstance(credential, OAuthCredential):
         return False
     if stale is not None and connection.credential_version <= stale:
         return True
-    return credential.expires_at - runtime.clock.now() < MARGIN
+    return credential.expires_at - now < MARGIN
 
 
 def _begin_refresh(connection: Connection, now: datetime) -> bool:

@@ -54,6 +54,7 @@ class _CalendarRow(NamedTuple):
     read_only: bool
     primary: bool
     deleted_at: datetime | None
+    last_attempt_at: datetime | None
     synced_through: datetime | None
     reason: str | None
     held_back_at: datetime | None
@@ -87,6 +88,7 @@ _CALENDARS = (
         _C.read_only,
         _C.primary,
         _C.deleted_at,
+        _C.last_attempt_at,
         _C.synced_through,
         _C.reason,
         _C.held_back_at,
@@ -242,8 +244,8 @@ def _health(
     through = [calendar.synced_through for calendar in live if calendar.synced_through]
     stamps = {
         "synced_through": min(through) if through and len(through) == len(live) else None,
-        "last_attempt": row.last_attempt_at,
-        "last_success": row.last_success_at,
+        "last_attempt": times.latest([row.last_attempt_at, *(one.last_attempt_at for one in live)]),
+        "last_success": times.latest([row.last_success_at, *through]),
         "next_due": due if row.disconnected_reason is None else None,
     }
     found = {name: times.iso_of(at) for name, at in stamps.items() if at is not None}

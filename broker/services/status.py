@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from broker.models import Calendar, Connection, Task, reading
+from broker.services import times
 from broker.services.runtime import Runtime
 from broker.services.tasks import Kind
 
@@ -21,13 +22,15 @@ def lines(runtime: Runtime) -> Iterator[str]:
         for kind, subject, due in session.execute(select(Task.kind, Task.subject_id, Task.due_at))
     }
     for connection in session.scalars(select(Connection).order_by(Connection.id)):
+        query = select(Calendar).filter_by(connection_id=connection.id).order_by(Calendar.id)
+        calendars = session.scalars(query).all()
+        successes = [connection.last_success_at, *(one.synced_through for one in calendars)]
         state = connection.disconnected_reason or connection.reason or "ok"
         yield (
             f"{connection.id}  {connection.provider}  {state}  "
-            f"last success {_ago(now, connection.last_success_at)}"
+            f"last success {_ago(now, times.latest(successes))}"
         )
-        query = select(Calendar).filter_by(connection_id=connection.id).order_by(Calendar.id)
-        for calendar in session.scalars(query):
+        for calendar in calendars:
             due = dues.get((Kind.SYNC_CALENDAR.value, calendar.id))
             yield (
                 f"    {calendar.id}  {'gone' if calendar.deleted_at else calendar.reason or 'ok'}  "

@@ -49,11 +49,6 @@ _SUBJECT = (
     .where(_CALENDAR, _CALENDARS.c.deleted_at.is_(None), *connections.WANTED)
 )
 _AT = bindparam("at", type_=UtcDateTime())
-_CONNECTION_SYNCED = (
-    update(_CONNECTIONS)
-    .where(_CONNECTIONS.c.id == bindparam("connection"))
-    .values(last_attempt_at=_AT, last_success_at=_AT, reason=None)
-)
 
 
 def _new(column: str) -> BindParameter[Any]:
@@ -248,9 +243,10 @@ def _record(
     }
     following = polling.next_poll(runtime, quiet, is_pushed=subject.is_pushed)
     with transaction() as session:
+        if copy.is_behind or not subject.initially_synced:
+            # More is written than this task and its calendar.
+            connections.lock(session, [subject.connection.id])
         database = session.connection()
-        # Writing it locks it, as `connections.lock` does, and like that comes first.
-        database.execute(_CONNECTION_SYNCED, {"connection": subject.connection.id, "at": at})
         tasks.conclude(database, lease, following)
         database.execute(_CALENDAR_SYNCED, synced)
         if copy.is_behind:

@@ -7,6 +7,7 @@ See "Common data types" of the partner API: whole seconds, `Z`, offsets with a c
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -45,6 +46,11 @@ def iso_date(epoch_s: int) -> str:
 def iso_of(at: datetime) -> str:
     """Write an aware datetime as `iso` does, cut to whole seconds."""
     return iso(int(at.timestamp()))
+
+
+def latest(moments: Iterable[datetime | None]) -> datetime | None:
+    """Give the last of those that are known; None when none is."""
+    return max((at for at in moments if at is not None), default=None)
 
 
 def localized(epoch_s: int, tzid: str | None, *, all_day: bool) -> LocalTime:

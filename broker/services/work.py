@@ -16,6 +16,7 @@ from broker.errors import (
     BrokerError,
     CalendarGone,
     LeaseLost,
+    LoginPaused,
     ProviderError,
     RateLimited,
     ScopeMissing,
@@ -29,7 +30,6 @@ from broker.services import (
     housekeeping,
     initial_sync,
     login_guard,
-    pauses,
     rolling,
     subscriptions,
     syncing,
@@ -78,14 +78,12 @@ def run(runtime: Runtime, task_id: str, get_on: Callable[[], None] = lambda: Non
 
 
 def settle(runtime: Runtime, lease: Lease, act: Callable[[], None]) -> None:
-    """Do what a claimed task is about, unless its provider wants to hear nothing now.
-
-    Errors end here, as `run` says.
-    """
+    """Do what a claimed task is about. Errors end here, as `run` says."""
     try:
         try:
-            if not _is_put_off(runtime, lease):
-                act()
+            act()
+        except LoginPaused as pause:
+            tasks.fail(runtime, lease, pause.reason, pause.retry_after)
         except ProviderError as error:
             _provider_failed(runtime, lease, error)
     except LeaseLost:
@@ -107,15 +105,6 @@ def _renewal(runtime: Runtime, lease: Lease) -> Callable[[], bool]:
             return tasks.renew(runtime, lease)
 
     return renew
-
-
-def _is_put_off(runtime: Runtime, lease: Lease) -> bool:
-    """Put a task back until its connection's provider may be asked again, where that is later."""
-    until = pauses.until(runtime, lease) if lease.kind in pauses.ASKING else None
-    if until is None:
-        return False
-    tasks.fail(runtime, lease, RateLimited.reason, until - runtime.clock.now())
-    return True
 
 
 def _provider_failed(runtime: Runtime, lease: Lease, error: ProviderError) -> None:
@@ -143,7 +132,11 @@ def _provider_failed(runtime: Runtime, lease: Lease, error: ProviderError) -> No
     if lease.kind is Kind.REVOKE and lease.attempts >= disconnect.GIVE_UP_AFTER:
         disconnect.forget_revocation(runtime, lease)
         return
-    wait = error.retry_after if isinstance(error, RateLimited) else None
+    asked_for = error.retry_after if isinstance(error, RateLimited) else None
+    wait = asked_for or tasks.backoff(lease.attempts)
+    if error.reason == RateLimited.reason and connection_id is not None:
+        # Quotas are counted per person: whoever asks next for the same login makes it worse.
+        connections.pause(connection_id, runtime.clock.now() + wait)
     tasks.fail(runtime, lease, error.reason, wait)
     _note_reason(runtime, lease, connection_id, error.reason)
 
@@ -175,24 +168,16 @@ def _put_back(runtime: Runtime, lease: Lease, reason: str) -> None:
 
 def _note_reason(runtime: Runtime, lease: Lease, connection_id: str | None, reason: str) -> None:
     """Let status say why it is not well, and when we last tried; it is well without a listener."""
-    if lease.kind is Kind.LISTEN:
-        return
     now = runtime.clock.now()
+    model = Calendar if lease.kind in _ON_CALENDARS else Connection
+    if connection_id is None or lease.kind is Kind.LISTEN:
+        return
     with transaction() as session:
-        if connection_id is not None:
-            session.execute(
-                update(Connection)
-                .where(Connection.id == connection_id)
-                .values(reason=reason, last_attempt_at=now)
-            )
-            if reason in initial_sync.CLOSED:
-                initial_sync.note(session, connection_id, now)
-        if lease.kind in _ON_CALENDARS:
-            session.execute(
-                update(Calendar)
-                .where(Calendar.id == lease.subject_id)
-                .values(reason=reason, last_attempt_at=now)
-            )
+        connections.lock(session, [connection_id])
+        noted = update(model).where(model.id == lease.subject_id)
+        session.execute(noted.values(reason=reason, last_attempt_at=now))
+        if reason in initial_sync.CLOSED:
+            initial_sync.note(session, connection_id, now)
 
 
 def _connection_of(lease: Lease) -> str | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from broker.errors import RefreshPending
+from broker.errors import LoginPaused, RefreshPending
 from broker.models import db
-from broker.services import credentials
+from broker.services import connections, credentials
 from tests.world import ADA, World
 
 
@@ -34,6 +36,23 @@ def test_a_dead_refresher_does_not_hold_up_a_worker(
 
     assert raised.value.retry_after == credentials.PATIENCE
     assert (world.clock.now() - began).total_seconds() < 6
+
+
+def test_a_paused_login_is_not_even_refreshed(world: World, connection_id: str) -> None:
+    """Until the last of the dates that its provider has named."""
+    asked = world.calls()
+    with world.app.app_context():
+        for minutes in (1, 5, 2):
+            connections.pause(connection_id, world.clock.now() + timedelta(minutes=minutes))
+        world.clock.advance(minutes=4)
+
+        with pytest.raises(LoginPaused) as raised:
+            credentials.client(world.runtime, connection_id)
+
+        assert raised.value.retry_after == timedelta(minutes=1)
+        assert world.calls() == asked
+        world.clock.advance(minutes=1)
+        assert credentials.client(world.runtime, connection_id)
 
 
 def test_a_dead_refresher_is_replaced_in_time(world: World, connection_id: str) -> None:

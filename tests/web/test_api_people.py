@@ -122,7 +122,7 @@ def test_profile_tells_how_fresh_the_copy_is(world: World) -> None:
     person = world.person(login=login)
     older = NOW - timedelta(hours=2)
     first = world.calendar(login, synced_through=older)
-    world.calendar(login, synced_through=NOW)
+    world.calendar(login, synced_through=NOW - timedelta(minutes=30))
     world.calendar(login, synced_through=None, deleted_at=NOW)
     with world.app.app_context(), transaction() as session:
         for number, subject_id in enumerate([first.id, "cal_of_nobody"]):
@@ -142,7 +142,7 @@ def test_profile_tells_how_fresh_the_copy_is(world: World) -> None:
     assert profile["profile_sync"] == {
         "synced_through": "2026-03-09T08:00:00Z",
         "last_attempt": "2026-03-09T10:00:00Z",
-        "last_success": "2026-03-09T09:00:00Z",
+        "last_success": "2026-03-09T09:30:00Z",
         "next_due": "2026-03-09T10:05:00Z",
         "reason": "provider_unavailable",
     }
@@ -160,7 +160,7 @@ def test_profile_tells_what_ails_a_calendar(
 
     (profile,) = maria.get("/v1/profiles").json["profiles"]
 
-    assert profile["profile_sync"].keys() == {"reason", "reason_text"}
+    assert profile["profile_sync"].keys() == {"last_success", "reason", "reason_text"}
     assert profile["profile_sync"]["reason"] == reason
 
 
