@@ -8,8 +8,8 @@ to a limit and postpones the rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -29,6 +29,7 @@ from broker.sync.plan import (
     check_removal,
     plan_occurrences,
     plan_page,
+    says_the_same,
 )
 from broker.sync.rows import EventRow, Rows
 from broker.sync.steps import ROWS_PER_STEP, Step
@@ -99,6 +100,12 @@ class Copy:
         if len(plan.deletes) > SMALL // 2:
             held = rows.count_events()
             check_removal(len(plan.deletes), held, asked_before=self.asked_before)
+        renewed = self._renewed(rows, [item for key, item in plan.upserts.items() if key in known])
+        if renewed:
+            yield from Step(renewed=[self._row(item, generation) for item in renewed]).cut()
+            same = {item.key for item in renewed}
+            upserts = {key: item for key, item in plan.upserts.items() if key not in same}
+            plan = replace(plan, upserts=upserts)
         if page.complete:
             left = {key for key, row in known.items() if {key, row.series_key} & skipped}
             if seen := list(plan.unchanged | left):
@@ -149,6 +156,7 @@ class Copy:
         rows.write_occurrences(step.writes)
         rows.remove_occurrences(step.removed)
         rows.write_events(step.events)
+        rows.renew_events(step.renewed)
         rows.mark_seen(step.seen, generation)
         rows.delete_events(step.deletes)
         rows.mark_expanded(step.expanded, int(self.window.end.timestamp()))
@@ -211,6 +219,19 @@ class Copy:
         if found.of_series:
             step.expanded.append(name)
 
+    def _renewed(self, rows: Rows, items: Sequence[Keyed]) -> list[Keyed]:
+        """Find, of events with another etag, those that still say what they said."""
+        waiting = {item.key: item for item in items}
+        found: list[Keyed] = []
+        for key, series_key, sealed in rows.sealed(list(waiting)):
+            item = waiting[key]
+            if series_key == item.series_key and says_the_same(self._open(key, sealed), item.event):
+                found.append(item)
+        return found
+
+    def _open(self, key: bytes, sealed: bytes) -> RemoteEvent:
+        return _decoder.decode(self.key.open(sealed, event_place(self.calendar_id, key)))
+
     def _stored(self, rows: Rows, batch: Mapping[bytes, Family]) -> dict[bytes, list[Keyed]]:
         """Open the members that are neither replaced nor gone, by family."""
         wanted: dict[bytes, bytes] = {}
@@ -220,8 +241,7 @@ class Copy:
         found: dict[bytes, list[Keyed]] = {}
         for key, series_key, sealed in rows.sealed(list(wanted)):
             if key in wanted:
-                plain = self.key.open(sealed, event_place(self.calendar_id, key))
-                item = Keyed(key, series_key, _decoder.decode(plain))
+                item = Keyed(key, series_key, self._open(key, sealed))
                 found.setdefault(wanted[key], []).append(item)
         return found
 

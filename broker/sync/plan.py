@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from broker.domain import RemoteEvent
 from broker.errors import MassDelete
 
@@ -79,6 +81,16 @@ def plan_page(
             if (held.series_key or key) in families and key not in arrived
         }
     return Plan(upserts, unchanged, frozenset(deletes - upserts.keys()))
+
+
+def says_the_same(held: RemoteEvent, said: RemoteEvent) -> bool:
+    """Tell whether an event is as it was, for all that readers can see of it.
+
+    Providers give a new etag, and a new time of change, for what a copy does not hold: a
+    reminder that somebody has dismissed, a flag.
+    """
+    content = replace(said.content, updated_at=held.content.updated_at)
+    return replace(said, etag=held.etag, content=content) == held
 
 
 def _is_gone(item: Keyed) -> bool:

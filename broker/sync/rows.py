@@ -75,6 +75,7 @@ _REMOVE = (
     .values(deleted=True, changed_at=bindparam("removed_at"))
 )
 _REPLACE_EVENTS = Replacing(_EVENTS, ("calendar_id", *EventRow._fields))
+_RENEW_EVENTS = Replacing(_EVENTS, ("calendar_id", *EventRow._fields[:-1]))
 _REPLACE_OCCURRENCES = Replacing(_OCCURRENCES, ("calendar_id", "deleted", *Written._fields))
 
 
@@ -138,6 +139,11 @@ class Rows:
         """Insert or replace events."""
         own = (self._calendar_id,)
         _REPLACE_EVENTS.write(self._session, [own + row for row in rows])
+
+    def renew_events(self, rows: Iterable[EventRow]) -> None:
+        """Replace events whose occurrences stay as they are, however far they reach."""
+        own = (self._calendar_id,)
+        _RENEW_EVENTS.write(self._session, [own + row[:-1] for row in rows])
 
     def mark_seen(self, keys: Collection[bytes], generation: int) -> None:
         """Note that the full read *generation* has seen these events."""

@@ -21,7 +21,8 @@ Item = TypeVar("Item")
 class Step:
     """Rows to write together.
 
-    *removed* holds uids of occurrences and when they were removed (epoch seconds). *expanded*
+    *removed* holds uids of occurrences and when they were removed (epoch seconds). *renewed*
+    are events that say what they said, with another etag. *expanded*
     names series whose occurrences now reach the window's end, *postponed* those that must wait.
     """
 
@@ -29,6 +30,7 @@ class Step:
     removed: list[tuple[bytes, int]] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
     deletes: list[bytes] = field(default_factory=list)
+    renewed: list[EventRow] = field(default_factory=list)
     seen: list[bytes] = field(default_factory=list)
     expanded: list[bytes] = field(default_factory=list)
     postponed: list[bytes] = field(default_factory=list)
@@ -59,6 +61,7 @@ class Step:
         yield from _each(self.writes, lambda rows: Step(writes=rows))
         yield from _each(self.removed, lambda rows: Step(removed=rows))
         yield from _each(self.events, lambda rows: Step(events=rows))
+        yield from _each(self.renewed, lambda rows: Step(renewed=rows))
         yield from _each(self.deletes, lambda rows: Step(deletes=rows))
         yield from _each(self.seen, lambda rows: Step(seen=rows))
         yield Step(expanded=self.expanded, postponed=self.postponed)
@@ -69,6 +72,7 @@ class Step:
             self.removed,
             self.events,
             self.deletes,
+            self.renewed,
             self.seen,
             self.expanded,
             self.postponed,

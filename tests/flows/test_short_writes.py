@@ -9,14 +9,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import event
 
-from broker.domain import Busy, Changes, Moment, RemoteEvent, window_at
+from broker.domain import Busy, Changes, EventContent, Moment, RemoteEvent, window_at
 from broker.errors import CopyOvertaken
 from broker.models import db, reading, transaction
 from broker.services import connections
 from broker.sync.apply import Copy
-from broker.sync.steps import ROWS_PER_STEP
+from broker.sync.steps import ROWS_PER_STEP, Step
 from tests.flows.test_sync import ADA, quietly, small_pages, timed
 from tests.world import Tokens, World
 
@@ -200,6 +201,45 @@ def test_what_is_postponed_shows_no_event_that_is_gone(world: World, ada: Tokens
         assert len(dates(world)) == len(before) + DAYS
         copy = copy_of(world)
         assert list(copy.roll_steps(reading())) == []
+
+
+def test_an_event_that_only_has_another_etag_is_no_change(world: World, ada: Tokens) -> None:
+    """A reminder was dismissed: nobody is told, and nothing is written but the etag."""
+
+    def said(etag: str, updated: str, summary: str = "Talk") -> tuple[RemoteEvent, RemoteEvent]:
+        content = EventContent(summary=summary, updated_at=updated)
+        master = remote("s", START, recurrence=(DAILY,), content=content)
+        moved = remote(
+            "x", START + timedelta(hours=5), series_id="s", original_start=master.start,
+            content=EventContent(summary="Moved", updated_at=updated),
+        )  # fmt: skip
+        return replace(master, etag=etag), replace(moved, etag=etag)
+
+    def apply(*events: RemoteEvent, complete: bool = False) -> list[Step]:
+        page = Changes(events, whole_series=True, complete=complete)
+        copy, steps = copy_of(world), []
+        for step in copy.page_steps(reading(), page, 7):
+            steps.append(step)
+            write(copy, [step])
+        return steps
+
+    rows = "SELECT etag, expanded_to, generation, sealed FROM events WHERE generation = 7"
+    with world.app.app_context():
+        apply(*said("1", "2026-03-10T09:00:00Z"))
+        before = world.rows("SELECT * FROM occurrences ORDER BY uid")
+        reach = [row[1] for row in world.rows(rows)]
+        world.clock.advance(hours=1)
+
+        (step,) = apply(*said("2", "2026-03-10T10:00:00Z"))
+        assert 2 == step.size == len(step.renewed)
+        assert before == world.rows("SELECT * FROM occurrences ORDER BY uid")
+        found = world.rows(rows)
+        assert ["2", "2"] == [row[0] for row in found] and reach == [row[1] for row in found]
+        # What is stored is what was said last, and is not looked at again.
+        assert [2] == [len(one.seen) for one in apply(*said("2", ""), complete=True)]
+
+        (*_, step) = apply(*said("3", "2026-03-10T11:00:00Z", "Other"))
+        assert 1 == len(step.events) and DAYS - 1 == len(step.writes)
 
 
 def test_a_family_too_large_for_one_step_is_written_events_last(world: World, ada: Tokens) -> None:
