@@ -29,6 +29,7 @@ from broker.services.runtime import Runtime
 from broker.settings import GoogleSettings, Settings
 from sandbox import google
 from tests.fake_redis import FakeRedis
+from tests.made_once import TEMPLATES, signing_key
 from tests.wsgi_adapter import WsgiAdapter
 
 NOW = datetime(2026, 3, 9, 10, 0, tzinfo=UTC)
@@ -109,6 +110,7 @@ class World:
         self.delivered: list[tuple[str, dict[str, str]]] = []
         self.google_app = google.create_app(now=self.clock.now, deliver=self._deliver)
         self.google_app.config["SLEEP"] = lambda seconds: self.clock.advance(seconds=seconds)
+        self.state.world.signing_key = signing_key()
         self.google = WsgiAdapter(self.google_app)
         self.settings = make_settings(folder, **changes)
         http = Http(
@@ -120,6 +122,7 @@ class World:
         self.app: Flask = create_app(
             self.settings, clock=self.clock, http=http, redis=self.redis, queue=self.queue
         )
+        self.app.jinja_env.bytecode_cache = TEMPLATES
         self.app.testing = True
         self.app.test_client_class = Browser
         with self.app.app_context():

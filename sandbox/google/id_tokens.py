@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+from functools import lru_cache
 from typing import Any
 
 from joserfc import jwt
@@ -28,7 +30,13 @@ def signing_key(store: Store) -> RSAKey:
                     "kid": key.thumbprint()[:40],
                 }
                 store.touch_anything()
-        return RSAKey.import_key(store.world.signing_key)
+        return _loaded(json.dumps(store.world.signing_key))
+
+
+@lru_cache(maxsize=4)
+def _loaded(key: str) -> RSAKey:
+    # That its numbers fit each other is checked, and takes ten times as long as a signature.
+    return RSAKey.import_key(json.loads(key))
 
 
 def public_keys(store: Store) -> dict[str, Any]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from joserfc.jwk import RSAKey
 from werkzeug.wrappers import Response
 
 from broker.clock import FixedClock
@@ -22,6 +20,7 @@ from broker.providers.google import Google, GoogleClient
 from broker.settings import GoogleSettings
 from sandbox.google import CLIENT_ID, CLIENT_SECRET, create_app
 from sandbox.google.model import Calendar, ListEntry
+from tests.made_once import signing_key
 from tests.providers.contract import ProviderContract, Trouble
 from tests.wsgi_adapter import WsgiAdapter
 
@@ -43,12 +42,6 @@ GRACE = "grace@calbroker.test"
 ADA = "ada@calbroker.test"
 TEAM = "c_compilers@group.calendar.google.com"
 HOLIDAYS = "en.usa#holiday@group.v.calendar.google.com"
-
-
-@cache
-def signing_key() -> dict[str, Any]:
-    """Make the sandbox's key once: a new one for each test takes half of the time."""
-    return dict(RSAKey.generate_key(2048, {"kid": "sandbox-key"}).as_dict(private=True))
 
 
 def attempt_for(**changed: Any) -> AuthorizationAttempt:
