@@ -229,10 +229,12 @@ def _asked(name: StepName, steps: Sequence[Step], *, is_last: bool) -> Sequence[
         return _of_one_login(steps)
     before = [step for step in steps if step.operation not in READING]
     begins = _where_login_begins(before)
-    if name is StepName.MAILBOX:
-        return [step for step in before[begins:] if _opens_mailbox(step)]
-    if name is StepName.LOGIN:
-        return [step for step in before[begins:] if not _opens_mailbox(step)]
+    if name in {StepName.LOGIN, StepName.MAILBOX}:
+        after = before[begins:]
+        # The search may have gone on elsewhere, when the first mailbox did not open.
+        proving = [step for step in after if step.operation == _PROVING] or after
+        opening = name is StepName.MAILBOX
+        return [step for step in proving if _opens_mailbox(step) is opening]
     return before if is_last else before[:begins]
 
 

@@ -90,6 +90,8 @@ def _advice(diagnosis: Diagnosis) -> Iterator[_Shown]:
     plain |= _certificate_words(diagnosis)
     marked = {name: upright(value) for name, value in plain.items()}
     for advice in ADVICE.get(diagnosis.reason or "", ()):
+        if advice.provider not in {"", diagnosis.provider}:
+            continue
         yield _Shown(Markup(_(advice.text)) % marked, advice.command % plain)  # noqa: S704
 
 

@@ -19,7 +19,7 @@ EXCHANGE = {
         checks=(
             N_("Is it the password that you use at your work computer?"),
             N_("Do you sign in there with a name such as DOMAIN\\name? Type that name below."),
-            N_("Was the password changed lately, or could the account be locked already?"),
+            N_("Has the password run out or been changed, or could the account be locked?"),
         ),
         unfolds=True,
         it=N_(

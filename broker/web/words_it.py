@@ -15,10 +15,11 @@ from broker.web.translations import N_
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """One thing to change or to look at."""
+    """One thing to change or to look at; where a *provider* is named, only at its servers."""
 
     text: str
     command: str = ""
+    provider: str = ""
 
 
 _REACHABLE = Advice(
@@ -73,6 +74,30 @@ ADVICE: Mapping[str, tuple[Advice, ...]] = {
     "provider_unavailable": (
         _REACHABLE,
         Advice(N_("If it is open, look at %(host)s: it did not answer as it should.")),
+    ),
+    "rate_limited": (
+        Advice(
+            N_(
+                "%(host)s says that it is busy, which can also mean that its service is stopped:"
+                " look at the application pool of EWS, and at what stands in front of it."
+            ),
+            "Get-WebAppPoolState MSExchangeServicesAppPool",
+            "exchange",
+        ),
+        Advice(
+            N_("If it limits what one account may ask for, look at its throttling policy:"),
+            "Get-ThrottlingPolicy | Format-List Name,Ews*",
+            "exchange",
+        ),
+    ),
+    "unreadable_answer": (
+        Advice(
+            N_(
+                "%(host)s answered, but not with EWS as Exchange 2007 SP1 and later speak it. Look"
+                " whether a proxy in front cuts, changes or adds to its answers."
+            ),
+            provider="exchange",
+        ),
     ),
     "exchange_login_rejected": (
         Advice(

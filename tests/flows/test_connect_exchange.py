@@ -212,44 +212,6 @@ def test_a_server_of_ones_own_ends_no_pause_of_somebody_elses_address(office: Of
     assert office.refusals <= 4
 
 
-CASES = [
-    ("locked", {}, "exchange_login_rejected", "login", True),
-    ("disabled", {}, "exchange_login_rejected", "login", True),
-    ("mfa_only", {}, "exchange_no_password_login", "login", False),
-    ("schemes", {"style": "kerberos"}, "exchange_no_password_login", "login", False),
-    ("challenge_loop", {}, "exchange_login_interrupted", "login", False),
-    ("login_page", {}, "exchange_not_ews", "discovery", True),
-    ("login_redirect", {}, "exchange_sign_in_page", "discovery", True),
-    ("login_timeout", {}, "exchange_sign_in_page", "discovery", True),
-    ("forbidden", {}, "exchange_ews_off", "discovery", False),
-    ("not_found", {}, "exchange_not_ews", "discovery", True),
-    ("server_error", {}, "provider_unavailable", "discovery", False),
-    ("truncated_xml", {}, "exchange_not_ews", "discovery", True),
-    ("certificate", {"style": "wrong_name"}, "certificate_wrong_name", "tls", True),
-    ("certificate", {"style": "expired"}, "certificate_expired", "tls", True),
-    ("certificate", {"style": "unknown_ca"}, "certificate_untrusted", "tls", True),
-]
-
-
-@pytest.mark.parametrize(("fault", "params", "reason", "step", "unfolds"), CASES)
-def test_a_bad_day_of_the_server_has_its_words_and_its_step(
-    office: Office, fault: str, params: dict[str, str], reason: str, step: str, unfolds: bool
-) -> None:
-    office.refuse(fault, **params)
-    page = office.try_login(url=MAIL)
-
-    assert page.status_code == 400
-    assert reason_of(page) == reason
-    # What was typed there stays to be seen.
-    assert office.is_unfolded(page)
-    assert office.count("connections") == 0
-    assert "owa/auth" not in page.text
-    (code,) = office.rows("SELECT code FROM diagnoses")[0]
-    shown = office.app.test_cli_runner().invoke(args=["diagnosis", code])
-    assert re.search(rf"^{step} +failed", shown.output, re.MULTILINE), shown.output
-    assert office.refusals <= 1
-
-
 @pytest.mark.parametrize(
     ("style", "reason", "step", "unfolds"),
     [

@@ -373,7 +373,7 @@ def test_somebody_elses_address_is_not_believed(internet: Internet) -> None:
         (Response("", 404), "exchange_not_ews"),
         (Response("", 440), "exchange_sign_in_page"),
         (to("/owa/auth/logon.aspx"), "exchange_sign_in_page"),
-        (Response("<html>Sign in", 200), "exchange_not_ews"),
+        (Response("<html>Sign in", 200, content_type="text/html"), "exchange_not_ews"),
         (Response(answer("GetFolder", DENIED, DENIED), content_type=XML), "exchange_ews_off"),
         (Response(fault("ErrorAccessDenied"), 500, content_type=XML), "exchange_ews_off"),
         (Response(fault("ErrorNonExistentMailbox"), 500, content_type=XML), "exchange_no_mailbox"),

@@ -161,6 +161,7 @@ def test_codes_mean_the_same_as_message_and_as_fault(code: str, kind: type[Broke
         (Response("", 510), RateLimited, ""),
         (Response("", 413), ProtocolError, "asked for too much"),
         (Response("<html><p>Sign in</html>", 200), ProtocolError, "not well-formed"),
+        (Response("<p>Sign in", 200, content_type="text/html"), ProtocolError, "not EWS"),
         (Response("<html/>", 200), ProtocolError, "not EWS"),
         (Response("<html/>", 500), ProviderUnavailable, ""),
         (Response(answer("GetFolder")[:-20], 200), ProtocolError, "not well-formed"),

@@ -17,7 +17,6 @@ from broker.errors import (
     LoginRejected,
     ProviderUnavailable,
     RateLimited,
-    UserError,
 )
 from broker.logins import Login, PasswordCredential
 from broker.providers.exchange import Exchange
@@ -140,39 +139,6 @@ def test_a_wrong_login_is_refused_once(
     refused = [call for call in remote.calls if call.status == 401 and call.scheme]
     assert 1 == len(refused) - (schemes != "basic")
     assert remote.ada.person.bad_logons <= 1
-
-
-@pytest.mark.parametrize("kind", ["disabled", "locked", "password_expired"])
-def test_a_closed_account_is_refused(remote: ExchangeRemote, provider: Exchange, kind: str) -> None:
-    remote.faults.set(ADA, kind)
-    with pytest.raises(LoginRejected):
-        provider.verify(login(remote))
-
-
-@pytest.mark.parametrize(
-    ("fault", "style", "code"),
-    [
-        ("schemes", "bearer", "exchange_no_password_login"),
-        ("mfa_only", "", "exchange_no_password_login"),
-        ("challenge_loop", "", "exchange_login_interrupted"),
-        ("login_redirect", "", "exchange_sign_in_page"),
-        ("login_page", "", "exchange_not_ews"),
-        ("login_timeout", "", "exchange_sign_in_page"),
-        ("forbidden", "", "exchange_ews_off"),
-        ("agent_blocked", "Calbroker", "exchange_ews_off"),
-        ("not_found", "", "exchange_not_ews"),
-        ("not_implemented", "", "exchange_not_ews"),
-        ("dtd", "", "exchange_not_ews"),
-        ("truncated_xml", "", "exchange_not_ews"),
-    ],
-)
-def test_what_stands_in_the_way_is_named(
-    remote: ExchangeRemote, provider: Exchange, fault: str, style: str, code: str
-) -> None:
-    remote.faults.set(None, fault, **({"style": style} if style else {}))
-    with pytest.raises(UserError) as raised:
-        provider.verify(login(remote))
-    assert code == raised.value.code
 
 
 @pytest.mark.parametrize(

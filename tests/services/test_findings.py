@@ -231,6 +231,16 @@ def test_what_answers_401_is_about_the_login_and_the_rest_about_the_mailbox() ->
     assert (20, 20, 7, 4) == tuple(found[name] for name in list(StepName)[4:])
 
 
+def test_a_search_that_goes_on_is_no_part_of_the_login() -> None:
+    elsewhere = Step("autodiscover", "autodiscover.example.com", "200", 90)
+    steps = [ASKED, replace(OPENED, outcome="500"), elsewhere]
+
+    found = derive(HOST, steps, UserError("exchange_ews_off"), has_mailbox=True)
+
+    assert Finding(StepName.LOGIN, StepState.OK, HOST, 10) in found
+    assert Finding(StepName.MAILBOX, StepState.FAILED, HOST, 7) in found
+
+
 def test_the_host_is_named_that_failed_as_it_is_said() -> None:
     """The web site of a domain has mostly another certificate; that need not be the trouble."""
     site, mail = "corp.example", "mail.corp.example"

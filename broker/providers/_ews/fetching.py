@@ -16,9 +16,9 @@ from broker.errors import ProtocolError, ProviderError, ProviderUnavailable
 from broker.providers._ews.faults import PROVIDER, TOO_MUCH
 from broker.providers._ews.folders import GetFolder
 from broker.providers._ews.get_item import GetItem
-from broker.providers._ews.markup import TOO_LARGE
 from broker.providers._ews.meanings import MEANINGS, Meaning
 from broker.providers._ews.session import Session
+from broker.transport_failures import TOO_LARGE
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ MOST_DAMAGED, DAMAGED_SHARE = 10, 0.1
 """How many items of one reading may be damaged, and besides what share of those that are not:
 where it is more, the server is not well."""
 
-_UNREADABLE = frozenset({"body too large", TOO_LARGE, "not well-formed", TOO_MUCH})
+_UNREADABLE = frozenset({TOO_LARGE, "not well-formed", TOO_MUCH})
 
 
 @dataclass(slots=True)

@@ -14,6 +14,8 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
+from broker.transport_failures import TOO_LARGE
+
 SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 M = "{http://schemas.microsoft.com/exchange/services/2006/messages}"
 T = "{http://schemas.microsoft.com/exchange/services/2006/types}"
@@ -22,7 +24,6 @@ E = "{http://schemas.microsoft.com/exchange/services/2006/errors}"
 MAX_BYTES = 20 * 1024 * 1024
 MAX_PARTS = 600_000
 LONGEST_ID = 2_000
-TOO_LARGE = "too large"
 
 _BOM = b"\xef\xbb\xbf"
 # Only comments and CDATA may begin so: a declaration brings entities.

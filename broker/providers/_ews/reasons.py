@@ -21,10 +21,13 @@ _REASONS = {
 
 
 def reason(error: ProviderError) -> BrokerError:
-    """Give the error as one that has a reason code; itself where the transport or load failed."""
+    """Give the error as one that has a reason code; itself where the connection, the load or the
+    answer is what failed.
+    """
     if isinstance(error, PermissionMissing):
         return UserError("exchange_ews_off")
-    if isinstance(error, ProtocolError):
-        return UserError("exchange_not_ews")
+    if isinstance(error, ProtocolError) and error.detail != NOT_EWS:
+        # It speaks EWS, and what it said was damaged on the way, or is not known to us.
+        return error
     code = _REASONS.get(error.detail)
     return UserError(code) if code is not None else error

@@ -16,11 +16,12 @@ from broker.http import DEADLINE, REDIRECT_STATUSES, Answer, Call, Http
 from broker.logins import PasswordCredential
 from broker.providers._ews.builds import Build, build_of
 from broker.providers._ews.faults import NOT_EWS, PROVIDER, Trouble, error_of, read_fault
-from broker.providers._ews.markup import MAX_BYTES, SOAP, TOO_LARGE, UnreadableXml, parse_chunks
+from broker.providers._ews.markup import MAX_BYTES, SOAP, UnreadableXml, parse_chunks
 from broker.providers._ews.meanings import Meaning
 from broker.providers._ews.moving import Following
 from broker.providers._ews.signing_in import NO_SCHEME, NoScheme, Scheme, SignIn
 from broker.providers._ews.statuses import status_error
+from broker.transport_failures import TOO_LARGE
 
 MOST_MOVES = 3
 _NEWEST = "of:"
@@ -227,7 +228,8 @@ class Session:
     ) -> tuple[Trouble | None, etree._Element | None]:
         root = answer.read if answer.status == 200 else _document((answer.body,))
         if isinstance(root, UnreadableXml):
-            if answer.status == 500:
+            is_page = "html" in answer.headers.get("Content-Type", "").lower()
+            if is_page or answer.status == 500:
                 raise status_error(answer, operation.name, self._clock.now())
             # An answer without end is too large in one way or another.
             kind = ProviderUnavailable if str(root) == TOO_LARGE else ProtocolError
