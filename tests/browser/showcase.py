@@ -319,9 +319,12 @@ def make_app() -> Flask:
     translations.install(app)
     app.jinja_env.globals["csp_nonce"] = lambda: g.nonce
 
+    # One for all, so that the policy of one page lets another be written into its place.
+    nonce = secrets.token_urlsafe()
+
     @app.before_request
-    def make_nonce() -> None:
-        g.nonce = secrets.token_urlsafe()
+    def put_nonce() -> None:
+        g.nonce = nonce
 
     @app.after_request
     def add_policy(response: Response) -> Response:
