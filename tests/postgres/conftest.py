@@ -1,9 +1,8 @@
-"""One throw-away PostgreSQL for the session, one new database for each test."""
+"""One throw-away PostgreSQL for the session, whose one database is empty before each test."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from tests.postgres.cluster import Cluster
 from tests.world import World, make_settings
 
 MIGRATED = "migrated"
-_numbers = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -35,10 +33,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture
 def pg_world(cluster: Cluster, tmp_path: Path) -> Iterator[World]:
     """A broker on PostgreSQL, on tables that migrations made."""
-    url = cluster.create(f"test_{next(_numbers)}", template=MIGRATED)
-    made = World(tmp_path, database_url=database_url(url))
+    made = World(tmp_path, database_url=database_url(cluster.url(MIGRATED)))
     yield made
     made.close()
+    cluster.empty(MIGRATED)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

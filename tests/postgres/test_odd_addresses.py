@@ -5,12 +5,16 @@ PostgreSQL refuses a NUL in a text; SQLite takes it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from broker.environment import database_url
+from tests.postgres.cluster import Cluster
+from tests.postgres.conftest import MIGRATED
 from tests.world import World
 
 PLACES = (
@@ -32,6 +36,30 @@ PLACES = (
     "/{}",
 )
 ODD = st.text(st.characters(codec="utf-8"), min_size=1) | st.sampled_from(["\0", "a\0b", "\r\n"])
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """One broker for all of the module on each database: whatever is refused leaves no row."""
+    changes = {}
+    cluster: Cluster | None = None
+    if request.param == "postgresql":
+        cluster = request.getfixturevalue("cluster")
+        changes = {"database_url": database_url(cluster.url(MIGRATED))}
+    made = World(tmp_path_factory.mktemp("odd"), **changes)
+    yield made
+    made.close()
+    if cluster:
+        cluster.empty(MIGRATED)
+
+
+@pytest.fixture
+def any_world(shared: World) -> World:
+    """The shared broker, which counts the refused logins of each test from nothing."""
+    shared.redis.values.clear()
+    return shared
 
 
 @pytest.mark.parametrize("place", PLACES)
