@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -40,12 +41,23 @@ def rows() -> Iterator[Row]:
     """Measure everything about Exchange."""
     with _stand_in(FEW) as small:
         few = _worker(small)
+        ways = _connect(small)
     with _stand_in(MANY) as large:
         # Once, because it takes a while; between ours, because the machine is not always the same.
         runs = [_worker(large)]
         theirs_s = _exchangelib_s(large)
         runs += [_worker(large) for _ in range(ROUNDS - 1)]
     many = sorted(runs, key=lambda run: float(run["cpu_s"]))[ROUNDS // 2]
+    for way, called in (("found", "with address and password"), ("typed", "with the server")):
+        one = ways[way]
+        many_of = f"{one['requests']:.0f} requests, at best"
+        yield Row(
+            f"connecting Exchange {called}",
+            one["cpu_ms"],
+            None,
+            least=one["least_cpu_ms"],
+            peer=f"{many_of} {one['least_wall_ms']:.0f} ms of wall time",
+        )
     yield Row(
         f"first sync, {many['events']:,} Exchange items",
         many["cpu_s"],
@@ -91,6 +103,13 @@ def _stand_in(events: int) -> Iterator[StandIn]:
 def _worker(server: StandIn) -> dict[str, Any]:
     module = [sys.executable, "-m", "benchmarks.exchange_worker"]
     found: dict[str, Any] = json.loads(_run([*module, server.site, server.url, server.ca_file]))
+    return found
+
+
+def _connect(server: StandIn) -> dict[str, Any]:
+    port = str(urlsplit(server.url).port)
+    module = [sys.executable, "-m", "benchmarks.exchange_connect"]
+    found: dict[str, Any] = json.loads(_run([*module, port, server.ca_file]))
     return found
 
 

@@ -74,7 +74,8 @@ class Exchange:
         with within(self._clock, ATTEMPT):
             records = TracedMailRecords(self._records, self._http)
             found = Joining(self._http, self._clock, records, login).prove()
-            return Verified(*found, self.client(found[0]).calendars())
+            calendars = ExchangeClient(found.session).calendars()
+            return Verified(found.credential, found.account, calendars)
 
     def listen(
         self, client: CalendarClient, calendar_ids: Sequence[str], hear: Hear, line: Line

@@ -145,7 +145,8 @@ class Internet:
         wire = WsgiAdapter(self)
         http = Http(clock, mounts={"https://": wire, "http://": wire}).traced(self.steps)
         given = {"url": "", "username": "", "password": PASSWORD, "email": EMAIL} | login
-        return Joining(http, clock, self, Login(**given)).prove()
+        found = Joining(http, clock, self, Login(**given)).prove()
+        return found.credential, found.account
 
     def exchange(self, host: str, pages: dict[str, Page]) -> None:
         """Put an Exchange there, that wants a login for every page."""

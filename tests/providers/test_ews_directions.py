@@ -231,3 +231,21 @@ def test_settings_without_an_address_are_asked_for_in_another_form(internet: Int
     pages = {POX: always(nothing), SOAP: always(soap(ExternalEwsUrl=EWS))}
     internet.exchange(AUTODISCOVER, pages)
     assert EWS == internet.connect()[0].url
+
+
+def test_nothing_is_asked_twice(internet: Internet) -> None:
+    """The ways to log in that a probe named are used, and all forms share one connection."""
+    internet.ews()
+    pages = {POX: always(refused("601")), SOAP: always(soap(ExternalEwsUrl=EWS))}
+    internet.exchange(AUTODISCOVER, pages)
+    internet.connect()
+
+    assert internet.calls == [
+        f"GET https://{DOMAIN}{POX}",
+        f"GET https://{AUTODISCOVER}{POX}",
+        f"GET https://{AUTODISCOVER}{JSON}",
+        f"POST https://{AUTODISCOVER}{POX}",
+        f"POST https://{AUTODISCOVER}{SOAP}",
+        f"POST {EWS}",
+        f"POST {EWS}",
+    ]

@@ -144,6 +144,19 @@ def test_what_cannot_work_is_named(company: Company, style: str, code: str) -> N
     assert code == raised.value.code
 
 
+def test_a_server_that_is_busy_or_refuses_says_so(company: Company) -> None:
+    company.style("603")
+    with pytest.raises(ProviderUnavailable) as raised:
+        company.connect()
+    assert "not now" == raised.value.detail
+    # A server without JSON, whose Autodiscover refuses what its mailboxes may well take.
+    company.remote.faults.set(None, "version", style="Exchange2010_SP3")
+    company.style("401")
+    with pytest.raises(LoginRejected):
+        company.connect()
+    assert [f"autodiscover.{DOMAIN}"] == company.logins()
+
+
 def test_an_outsiders_host_is_shown_first(company: Company) -> None:
     company.style("ews_outsider")
     with pytest.raises(HostUnconfirmed) as raised:

@@ -7,7 +7,7 @@ Otherwise a colleague's address and one's own password would be taken for the co
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
@@ -49,6 +49,15 @@ from broker.trace import mark_refused
 PATIENCE = timedelta(seconds=15)
 
 
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A login that works: what to keep, whose it is, and the *session* that proved it."""
+
+    credential: PasswordCredential
+    account: RemoteAccount
+    session: Session
+
+
 class Joining:
     """One attempt to connect. No name is offered again once a server has refused it."""
 
@@ -65,7 +74,7 @@ class Joining:
             http, clock, records, self._address, self._names, login.password, trust
         )
 
-    def prove(self) -> tuple[PasswordCredential, RemoteAccount]:
+    def prove(self) -> Joined:
         """Give the login that works. Raises what `Exchange.verify` says."""
         if is_personal(self._address.domain):
             raise UserError("use_outlook_com")
@@ -79,7 +88,7 @@ class Joining:
             return self._proved(url)
         return self._at_known() or self._searched()
 
-    def _at_known(self) -> tuple[PasswordCredential, RemoteAccount] | None:
+    def _at_known(self) -> Joined | None:
         """Try where colleagues are; None when nobody may, or can, be let in there."""
         for known in self._login.known:
             if not known.approved and not self._search.may_send(known.url):
@@ -92,7 +101,7 @@ class Joining:
                 self._search.gone(error)
         return None
 
-    def _searched(self) -> tuple[PasswordCredential, RemoteAccount]:
+    def _searched(self) -> Joined:
         for url in self._search.endpoints():
             try:
                 return self._proved(url)
@@ -102,7 +111,7 @@ class Joining:
                 self._search.failed(url, error)
         raise self._search.conclusion()
 
-    def _proved(self, url: str, dialect: str = "") -> tuple[PasswordCredential, RemoteAccount]:
+    def _proved(self, url: str, dialect: str = "") -> Joined:
         asked = GetFolder((Place(CALENDAR), Place(CALENDAR, str(self._address))))
         while True:
             name = self._names.current
@@ -126,22 +135,20 @@ class Joining:
                 raise UserError("exchange_no_mailbox") from error
             if mine is None:
                 raise UserError("exchange_no_mailbox")
-            return self._found(session.credential, mine, named)
+            return self._found(session, mine, named)
 
-    def _found(
-        self, proved: PasswordCredential, mine: Folder, named: Folder | None
-    ) -> tuple[PasswordCredential, RemoteAccount]:
+    def _found(self, session: Session, mine: Folder, named: Folder | None) -> Joined:
         is_own = named is not None and named.remote_id == mine.remote_id
         email = str(self._address) if is_own else None
         addresses = (email.lower(),) if email is not None else ()
-        credential = replace(proved, addresses=addresses)
+        proved = session.credential
         account = RemoteAccount(
             subject=f"https://{host_of(proved.url)}/{mine.remote_id}",
             service=PROVIDER,
             profile_name=email or proved.username,
             email=email,
         )
-        return credential, account
+        return Joined(replace(proved, addresses=addresses), account, session)
 
 
 def _names(login: Login, address: MailAddress) -> list[str]:
