@@ -19,7 +19,9 @@ from tests.wsgi_adapter import WsgiAdapter
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
 HOST = "https://mail.contoso.example"
-CREDENTIAL = PasswordCredential(f"{HOST}/EWS/Exchange.asmx", "ada", "secret", dialect="Basic")
+CREDENTIAL = PasswordCredential(
+    f"{HOST}/EWS/Exchange.asmx", "ada", "secret", ("ada@contoso.example",), dialect="Basic"
+)
 XML = "text/xml; charset=utf-8"
 _ASKED = re.compile(rb'<t:ItemId Id="([^"]*)"')
 _OPERATION = re.compile(rb"<soap:Body><m:(\w+)")

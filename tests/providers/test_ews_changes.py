@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from werkzeug.wrappers import Response
@@ -24,7 +24,7 @@ from tests.providers.ews_mailbox import (
     last_page,
     single,
 )
-from tests.providers.ews_samples import answer, error, item, message, synced
+from tests.providers.ews_samples import NAMESPACES, answer, envelope, error, item, message, synced
 
 WINDOW = window_at(NOW)
 SERIES = item(
@@ -295,6 +295,94 @@ def test_fewer_answers_than_questions_are_not_believed() -> None:
     )
     with pytest.raises(ProtocolError):
         read(mailbox)
+
+
+def changed(*days: int) -> str:
+    """Write changed occurrences of SERIES, an hour late, so many days after its first one."""
+    at = "<t:{0}>{1:%Y-%m-%d}T{2}:00:00Z</t:{0}>".format
+    first = datetime(2026, 11, 24, tzinfo=UTC)
+    inside = "".join(
+        f'<t:Occurrence><t:ItemId Id="Y{n}" ChangeKey="a"/>{at("Start", day, 14)}'
+        f"{at('End', day, 15)}{at('OriginalStart', day, 13)}</t:Occurrence>"
+        for n, day in enumerate(first + timedelta(days=days) for days in days)
+    )
+    return f"<t:ModifiedOccurrences>{inside}</t:ModifiedOccurrences>"
+
+
+def with_changes(*days: int) -> str:
+    head, _, rest = SERIES.partition("<t:ModifiedOccurrences>")
+    return head + changed(*days) + rest.partition("</t:ModifiedOccurrences>")[2]
+
+
+def test_changed_occurrences_of_the_past_are_not_read() -> None:
+    mailbox = Mailbox({"M1": with_changes(-2_000, -1_000, -41, 3)}, [last_page("M1")])
+    page = read(mailbox, "ews:S0")[0]
+
+    assert ["M1#20261014T130000Z", "M1#20261127T130000Z"] == [
+        event.remote_id for event in page.events[1:]
+    ]
+    assert ["Y2", "Y3"] == asked_for(mailbox.asked[-1][1]) and not page.skipped
+
+
+def test_more_changes_than_are_read_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "MAX_EXCEPTIONS", 3)
+    (page, _) = read(Mailbox({"M1": with_changes(*range(5))}, [last_page("M1")]), "ews:S0")
+    assert (4, {"M1"}) == (len(page.events), page.skipped)
+
+
+def home_answer(bias: int, daylight: int = 0, month: int = 0) -> bytes:
+    """Write the working hours of somebody whose clocks change, or not."""
+    change = (
+        "<t:Bias>{}</t:Bias><t:Time>02:00:00</t:Time><t:DayOrder>1</t:DayOrder>"
+        "<t:Month>{}</t:Month>".format
+    )
+    zone = (
+        f"<t:TimeZone><t:Bias>{bias}</t:Bias><t:StandardTime>{change(0, 4 if month else 0)}"
+        f"</t:StandardTime><t:DaylightTime>{change(daylight, month)}</t:DaylightTime></t:TimeZone>"
+    )
+    return envelope(
+        f"<m:GetUserAvailabilityResponse {NAMESPACES}><m:FreeBusyResponseArray><m:FreeBusyResponse>"
+        f"<m:FreeBusyView><t:WorkingHours>{zone}</t:WorkingHours></m:FreeBusyView>"
+        "</m:FreeBusyResponse></m:FreeBusyResponseArray></m:GetUserAvailabilityResponse>"
+    )
+
+
+NEW_ZEALAND = home_answer(-720, -60, 9)
+
+
+@pytest.mark.parametrize(
+    ("home", "starts"),
+    [
+        (NEW_ZEALAND, "2026-11-23T11:00:00Z"),  # 13 hours ahead of UTC
+        (home_answer(-780), "2026-11-23T11:00:00Z"),
+        (home_answer(660), "2026-11-24T11:00:00Z"),
+        (home_answer(-60, -60, 3), "2026-11-23T23:00:00Z"),
+        (b"<none/>", "2026-11-23T23:00:00Z"),
+        (error("GetUserAvailability", "ErrorAccessDenied"), "2026-11-24T05:00:00Z"),
+    ],
+)
+def test_days_without_a_zone_are_the_mailboxs(home: bytes, starts: str) -> None:
+    days = f"<t:Start>{starts}</t:Start><t:IsAllDayEvent>true</t:IsAllDayEvent>"
+    mailbox = Mailbox({one: item(days, one) for one in ("D1", "D2")}, [last_page("D1", "D2")])
+    mailbox.instead["GetUserAvailabilityRequest"] = lambda _: home
+    found = events(read(mailbox, "ews:S0"))
+
+    assert 2 == len(found)
+    assert {datetime(2026, 11, 24, tzinfo=UTC)} == {e.start.at for e in found.values() if e.start}
+    assert 1 == mailbox.names().count("GetUserAvailabilityRequest")
+
+
+def test_a_series_without_a_zone_keeps_the_mailboxs_wall_time() -> None:
+    mailbox = Mailbox({"M1": with_changes()}, [last_page("M1")])
+    mailbox.instead["GetUserAvailabilityRequest"] = lambda _: NEW_ZEALAND
+    start = events(read(mailbox, "ews:S0"))["M1"].start
+    assert start is not None and "Pacific/Auckland" == start.tzid
+
+
+def test_nobody_is_asked_for_a_zone_without_need() -> None:
+    mailbox = Mailbox({"A1": single("A1")}, [last_page("A1")])
+    read(mailbox)
+    assert ["SyncFolderItems", "GetItem"] == mailbox.names()
 
 
 FOLDER = (

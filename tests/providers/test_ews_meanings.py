@@ -19,7 +19,7 @@ from broker.errors import (
     ServerMoved,
     UserError,
 )
-from broker.providers._ews.faults import BATCH_STOPPED, TOO_MUCH, Trouble, error_of
+from broker.providers._ews.faults import BATCH_STOPPED, TOO_MUCH, Trouble, ZoneUnknown, error_of
 from broker.providers._ews.meanings import MEANINGS, Meaning
 
 # What each asks of a client, and the one error that it becomes.
@@ -47,10 +47,11 @@ DOCUMENTED: list[tuple[type[BrokerError], str]] = [
     (EditConflict, "IrresolvableConflict StaleObject ChangeKeyRequired"),
     (EditConflict, "ChangeKeyRequiredForWriteOperations"),
     (UserError, "CalendarEndDateIsEarlierThanStartDate CalendarDurationIsTooLong"),
-    (UserError, "CalendarInvalidRecurrence CalendarInvalidTimeZone OccurrenceCrossingBoundary"),
+    (UserError, "CalendarInvalidRecurrence OccurrenceCrossingBoundary"),
     (UserError, "RecurrenceEndDateTooBig InvalidPropertySet RecurrenceHasNoOccurrence"),
     (UserError, "CalendarIsOrganizerForAccept CalendarIsOrganizerForDecline"),
     (UserError, "CalendarCannotUpdateDeletedItem"),
+    (ZoneUnknown, "CalendarInvalidTimeZone"),
     (ProtocolError, "SendMeetingInvitationsRequired SendMeetingInvitationsOrCancellationsRequired"),
     (ProtocolError, "SendMeetingCancellationsRequired CalendarViewRangeTooBig"),
     (ProtocolError, "InvalidServerVersion InvalidSchemaVersionForMailboxVersion"),

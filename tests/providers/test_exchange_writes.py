@@ -15,6 +15,7 @@ from broker.errors import CalendarGone, EditConflict, PermissionMissing, UserErr
 from broker.providers._ews.drafts import windows_name
 from broker.providers.base import EventWriter
 from broker.providers.exchange import Exchange, ExchangeClient
+from sandbox.exchange import zones
 from sandbox.exchange.soap import tag
 from tests.providers.contract import HOUR, NOW, TUESDAY
 from tests.providers.exchange_remote import ExchangeRemote
@@ -185,6 +186,25 @@ def test_an_event_that_makes_no_sense_is_refused(
     with pytest.raises(UserError) as raised:
         save(client, remote, replace(DRAFT, end=TUESDAY - HOUR))
     assert "event_refused" == raised.value.code
+
+
+@pytest.mark.parametrize("all_day", [False, True])
+def test_a_zone_that_the_server_does_not_know_is_left_out(
+    client: ExchangeClient,
+    remote: ExchangeRemote,
+    all_day: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(zones.NAMES, "W. Europe Standard Time")
+    draft = replace(DRAFT, tzid="Europe/Berlin")
+    if all_day:
+        first = datetime(2026, 11, 24, tzinfo=UTC)
+        draft = replace(draft, all_day=True, start=first, end=first + DAY)
+    made = save(client, remote, draft)
+    again = save(client, remote, replace(draft, remote_id=made.remote_id), made.etag)
+    for event in (made, again):
+        assert event.start is not None and event.end is not None
+        assert (draft.start, draft.end) == (event.start.at, event.end.at)
 
 
 def test_windows_names() -> None:

@@ -5,6 +5,7 @@ https://learn.microsoft.com/exchange/client-developer/web-service-reference/cale
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,7 +32,6 @@ _ANSWERS = {
 }
 _HIDDEN = frozenset({"Personal", "Private", "Confidential"})
 _PEOPLE = ("RequiredAttendees", "OptionalAttendees", "Resources")
-MAX_EXCEPTIONS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,21 @@ class Series:
     tzid: str | None
 
 
-def read_item(item: etree._Element, remote_id: str) -> RemoteEvent | Series:
-    """Read a single event or a master. Raises ValueError when its times make no sense."""
+def read_item(
+    item: etree._Element, remote_id: str, home: Callable[[], str | None] = lambda: None
+) -> RemoteEvent | Series:
+    """Read a single event or a master. Raises ValueError when its times make no sense.
+
+    *home* gives the zone of days and of series that come without one.
+    """
     fields = fields_of(item)
+    is_series = _text(fields, "CalendarItemType") == "RecurringMaster"
     tzid = zone_of(fields)
+    if tzid is None and (is_series or _text(fields, "IsAllDayEvent") == "true"):
+        tzid = home()
     start, end, all_day = _span(fields, tzid)
-    kind = _text(fields, "CalendarItemType")
     event = _event(fields, remote_id, start, end, all_day)
-    if kind != "RecurringMaster":
+    if not is_series:
         return event
     exceptions = tuple(_exceptions(fields, tzid, all_day))
     lines = _lines(fields, start, tzid, all_day)
@@ -223,7 +230,7 @@ def _exceptions(fields: Fields, tzid: str | None, all_day: bool) -> list[Changed
         )
         moments = [moment(at, tzid, all_day) for at in times]
         found.append(Changed(id_of(occurrence.find(f"{T}ItemId")), *moments))
-    return found[:MAX_EXCEPTIONS]
+    return found
 
 
 def _second(text: str) -> str | None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from itertools import chain, islice
 
@@ -25,6 +27,7 @@ from broker.providers._ews.calendar_items import (
 )
 from broker.providers._ews.faults import PROVIDER
 from broker.providers._ews.fetching import Fetcher
+from broker.providers._ews.home_zone import Home
 from broker.providers._ews.paging import paged
 from broker.providers._ews.session import Session
 from broker.providers._ews.sync_folder_items import Listed, SyncFolderItems
@@ -36,6 +39,8 @@ minute for each, and a page has to come in the ten that work may take without ge
 PAGE_CHARACTERS = 1_000_000
 """How much text ends a page before that, after a whole answer."""
 _EXCEPTION_CHARACTERS = 2_000
+MAX_EXCEPTIONS = 1_000
+"""Changed occurrences of one series that are read; of a series with more it is said."""
 
 _CURSOR = re.compile(r"ews:([!-~]+)", re.ASCII)
 
@@ -48,6 +53,7 @@ class Reader:
         self._folder = folder
         self._window = window
         self._fetcher = Fetcher(session)
+        self._home = Home(session, window)
 
     def changes(self, cursor: str | None) -> Iterator[Changes]:
         """Yield what changed since *cursor*; everything in the window when None.
@@ -92,21 +98,36 @@ class Reader:
             skipped |= fetched.skipped
             for remote_id, item in fetched.items.items():
                 try:
-                    read = read_item(item, remote_id)
+                    read = read_item(item, remote_id, self._home.zone)
                 except (ValueError, LookupError, OverflowError):
                     skipped.add(remote_id)
                     continue
-                characters += _characters(read)
                 if isinstance(read, Series):
+                    read = self._current(read)
+                    if len(read.exceptions) > MAX_EXCEPTIONS:
+                        skipped.add(remote_id)
+                        read = replace(read, exceptions=read.exceptions[:MAX_EXCEPTIONS])
                     series.append(read)
                 elif not (complete and ends_before(read, self._window.start)):
                     events.append(read)
+                characters += _characters(read)
             if characters >= PAGE_CHARACTERS:
                 break
         for one in series:
             events.append(one.master)
         events += self._exceptions(series)
         return Changes(events, complete=complete, whole_series=True, skipped=frozenset(skipped))
+
+    def _current(self, series: Series) -> Series:
+        """Leave out the changed occurrences of which both places are past."""
+        master, since = series.master, self._window.start
+        lasts = master.end.at - master.start.at if master.start and master.end else timedelta()
+        kept = (
+            place
+            for place in series.exceptions
+            if max(place.original.at + lasts, place.end.at) > since
+        )
+        return replace(series, exceptions=tuple(kept))
 
     def _exceptions(self, series: Sequence[Series]) -> Iterator[RemoteEvent]:
         """Read the changed occurrences of some series, all of them: they come together."""

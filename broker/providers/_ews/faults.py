@@ -40,6 +40,10 @@ ITEM_GONE = "ErrorItemNotFound"
 BATCH_STOPPED = "ErrorBatchProcessingStopped"
 
 
+class ZoneUnknown(UserError):
+    """The server has never heard of the zone that an event is meant in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """A refusal, read. *code* is a code that we know, or empty."""
@@ -148,6 +152,10 @@ def _too_much(provider: str, operation: str, status: int | None, *, detail: str)
     return ProviderUnavailable(provider, operation, status, detail=TOO_MUCH)
 
 
+def _zone_unknown(*where: object, detail: str) -> BrokerError:
+    return ZoneUnknown("event_refused")
+
+
 def _too_new(provider: str, operation: str, status: int | None, *, detail: str) -> BrokerError:
     return ProtocolError(provider, operation, status, detail=TOO_NEW)
 
@@ -168,6 +176,7 @@ _ERRORS: Mapping[Meaning, Callable[..., BrokerError]] = {
     Meaning.CONFLICT: _conflict,
     Meaning.NOT_EDITABLE: _not_editable,
     Meaning.BAD_EVENT: _bad_event,
+    Meaning.ZONE_UNKNOWN: _zone_unknown,
     Meaning.TOO_NEW: _too_new,
     Meaning.BUG: ProtocolError,
 }

@@ -64,7 +64,8 @@ def zone_of(fields: Fields, name: str = "StartTimeZone") -> str | None:
 def moment(at: datetime, tzid: str | None, all_day: bool) -> Moment:
     """Make a start or end. Of an all-day event it is the nearest midnight of its own zone.
 
-    Without a zone the nearest midnight of UTC is right for all but the Pacific's edge.
+    Where not even the mailbox's is known, the nearest midnight of UTC is right for all but the
+    Pacific's edge.
     """
     if not all_day:
         return Moment(at, tzid or "UTC")

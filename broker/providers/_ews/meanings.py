@@ -27,6 +27,7 @@ class Meaning(Enum):
     CONFLICT = auto()  # changed since it was read
     NOT_EDITABLE = auto()  # wrong role, or the event is in a wrong state
     BAD_EVENT = auto()  # what is to be written makes no sense there
+    ZONE_UNKNOWN = auto()  # the server is older than the zone
     TOO_NEW = auto()  # a version that the server does not speak
     BUG = auto()  # ours
 
@@ -103,10 +104,11 @@ MEANINGS: Mapping[str, Meaning] = {
     **_codes(
         Meaning.BAD_EVENT,
         "CalendarEndDateIsEarlierThanStartDate CalendarDurationIsTooLong CalendarInvalidRecurrence "
-        "CalendarInvalidTimeZone CalendarInvalidDayForTimeChangePattern OccurrenceCrossingBoundary "
+        "CalendarInvalidDayForTimeChangePattern OccurrenceCrossingBoundary "
         "OccurrenceTimeSpanTooBig RecurrenceEndDateTooBig RecurrenceHasNoOccurrence "
-        "InvalidPropertySet InvalidRecipients CalendarOutOfRange InvalidTimeZone TimeZone",
+        "InvalidPropertySet InvalidRecipients CalendarOutOfRange",
     ),
+    **_codes(Meaning.ZONE_UNKNOWN, "CalendarInvalidTimeZone InvalidTimeZone TimeZone"),
     **_codes(
         Meaning.TOO_NEW,
         "InvalidServerVersion InvalidSchemaVersionForMailboxVersion IncorrectSchemaVersion",

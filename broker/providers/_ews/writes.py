@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lxml import etree
 
 from broker.domain import Busy, EventDraft, RemoteEvent
@@ -9,7 +11,7 @@ from broker.errors import EditConflict, ProtocolError, UserError
 from broker.providers._ews.calendar_items import Series, read_item
 from broker.providers._ews.create_item import CreateItem
 from broker.providers._ews.delete_item import DeleteItem
-from broker.providers._ews.faults import PROVIDER
+from broker.providers._ews.faults import PROVIDER, ZoneUnknown
 from broker.providers._ews.find_item import FindItem
 from broker.providers._ews.get_item import GetItem
 from broker.providers._ews.guests import Whom, invited, is_meeting, is_own_meeting
@@ -25,6 +27,14 @@ def save(session: Session, folder: str, draft: EventDraft, etag: str | None) -> 
     """
     if any("@" not in person.email for person in draft.attendees or ()):
         raise UserError("event_refused")
+    try:
+        return _saved(session, folder, draft, etag)
+    except ZoneUnknown:
+        # What does not repeat takes place at the same time in every zone.
+        return _saved(session, folder, replace(draft, tzid=None), etag)
+
+
+def _saved(session: Session, folder: str, draft: EventDraft, etag: str | None) -> RemoteEvent:
     if etag is None:
         if session.call(FindItem(folder, draft.uid)):
             raise EditConflict("exists")
