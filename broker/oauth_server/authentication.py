@@ -85,7 +85,9 @@ class Authenticator:
         presented = _presented(request)
         if len(presented.client_id) > _LONGEST_ID:
             raise InvalidClient
-        client = self._clients.with_secrets(presented.client_id)
+        token = request.form.get("refresh_token")
+        digest = self._vault.digest("refresh_token", token) if token else None
+        client = self._clients.with_secrets(presented.client_id, digest)
         if client is None:
             raise InvalidClient
         if presented.method not in methods or not self._is_proved(client, presented):

@@ -11,7 +11,8 @@ from sqlalchemy import and_, bindparam, select
 from broker.models import Application, ApplicationSecret, RedirectUri, snapshot
 from broker.models.base import table_of
 from broker.models.ready import Ready
-from broker.oauth_server import redirects, scopes
+from broker.oauth_server import redirects, scopes, tokens
+from broker.oauth_server.tokens import HeldToken
 
 CONFIDENTIAL_METHODS = ("client_secret_basic", "client_secret_post")
 GRANT_TYPES = ("authorization_code", "refresh_token")
@@ -29,11 +30,16 @@ _COLUMNS = (
     _applications.c.any_loopback_redirect,
 )
 _WITH_SECRETS = Ready(
-    select(*_COLUMNS, _secrets.c.digest)
+    select(*_COLUMNS, _secrets.c.digest, *tokens.REFRESH_COLUMNS)
     .select_from(
-        _applications.outerjoin(
-            _secrets,
-            and_(_secrets.c.application_id == _applications.c.id, _secrets.c.retired_at.is_(None)),
+        tokens.joined_with_refresh(
+            _applications.outerjoin(
+                _secrets,
+                and_(
+                    _secrets.c.application_id == _applications.c.id,
+                    _secrets.c.retired_at.is_(None),
+                ),
+            )
         )
     )
     .where(_applications.c.client_id == bindparam("client_id"))
@@ -54,7 +60,8 @@ class Client(ClientMixin):
     """One application in the form that Authlib asks.
 
     *secret_digests* holds those of all live secrets, or nothing where they are not needed;
-    likewise *redirect_uris*. *any_loopback* accepts every redirect to this machine.
+    likewise *redirect_uris*. *any_loopback* accepts every redirect to this machine. *presented*
+    is the refresh token that came with the request, whoever's it is.
     """
 
     application_id: str
@@ -65,6 +72,7 @@ class Client(ClientMixin):
     any_loopback: bool = False
     secret_digests: tuple[bytes, ...] = field(default=(), repr=False)
     redirect_uris: frozenset[str] = frozenset()
+    presented: HeldToken | None = None
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
         """Give the requested list in its one form; None when it is empty or not all allowed."""
@@ -93,13 +101,20 @@ class Clients:
     def __init__(self, *, local: bool) -> None:
         self._local = local
 
-    def with_secrets(self, client_id: str) -> Client | None:
-        """Find an application and its live secrets, in one statement."""
-        rows = _rows(_WITH_SECRETS, client_id)
+    def with_secrets(self, client_id: str, presented: bytes | None) -> Client | None:
+        """Find an application and its live secrets, in one statement.
+
+        It also finds the refresh token whose digest is *presented*: each statement is a round
+        trip on PostgreSQL, and refreshing is what clients do most.
+        """
+        rows = _rows(_WITH_SECRETS, client_id, presented=presented)
         if not rows:
             return None
         digests = tuple(row.digest for row in rows if row.digest is not None)
-        return self._client(rows[0], secret_digests=digests)
+        held = None
+        if presented and rows[0].grant_id is not None:
+            held = tokens.held_refresh(presented, rows[0])
+        return self._client(rows[0], secret_digests=digests, presented=held)
 
     def with_redirect_uris(self, client_id: str) -> Client | None:
         """Find an application and its redirect URIs, in one statement."""
@@ -121,7 +136,7 @@ class Clients:
         )
 
 
-def _rows(statement: Ready, client_id: str) -> list[Any]:
+def _rows(statement: Ready, client_id: str, **values: Any) -> list[Any]:
     if not client_id.isascii() or not client_id.isprintable():  # PostgreSQL takes no NUL
         return []
-    return statement.all(snapshot(), client_id=client_id)
+    return statement.all(snapshot(), client_id=client_id, **values)

