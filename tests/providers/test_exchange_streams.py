@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from queue import Queue
 from threading import Thread
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from werkzeug.wrappers import Response
 
 from broker.clock import FixedClock, SystemClock
@@ -297,11 +300,41 @@ def test_bad_days_end_it_with_an_error_that_says_so(
     assert isinstance(found, kind)
 
 
-@pytest.mark.parametrize("size", [1, 2, 7, 64, 10_000])
-def test_envelopes_are_whole_wherever_the_body_is_cut(size: int) -> None:
-    prefixed = [said(OK), change(OWN), said(CLOSED)]
-    bare = b'<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/"><Body/></Envelope >'
-    body = b"\r\n".join([*prefixed, bare])
-    chunks = [body[at : at + size] for at in range(0, len(body), size)]
+NAMES = st.from_regex(r"([A-Za-z_][A-Za-z0-9_.-]{0,9}:)?Envelope", fullmatch=True)
+INSIDE = st.sampled_from(
+    [
+        "",
+        "<Body/>",
+        "</Body>",
+        "Envelope",
+        "</Env",
+        "<Envelopes></Envelopes>",
+        "é😀",
+        "&lt;/Envelope>",
+    ]
+)
+SPACE = st.sampled_from(["", " ", "\r\n", "\n\t"])
 
-    assert list(envelopes(iter(chunks))) == [*prefixed, bare]
+
+@given(
+    st.lists(st.tuples(SPACE, NAMES, INSIDE, SPACE), max_size=6),
+    st.lists(st.integers(0, 400), max_size=12),
+    INSIDE,
+)
+def test_envelopes_are_whole_wherever_the_body_is_cut(
+    said: list[tuple[str, str, str, str]], cuts: list[int], left: str
+) -> None:
+    whole = [f"<{name}>{inside}</{name}{end}>".encode() for _, name, inside, end in said]
+    spaced = [space.encode() + one for (space, *_), one in zip(said, whole, strict=True)]
+    # What is no envelope yet when the connection ends is nothing that was said.
+    body = b"".join(spaced) + left.encode()
+    places = [0, *sorted(cut for cut in cuts if cut < len(body)), len(body)]
+    chunks = (body[a:b] for a, b in pairwise(places))
+
+    assert whole == list(envelopes(chunks))
+
+
+def test_an_envelope_without_end_is_not_waited_for() -> None:
+    dripping = (b"<Envelope>" + b"x" * 999 for _ in range(10_000))
+    with pytest.raises(ProtocolError):
+        list(envelopes(dripping))

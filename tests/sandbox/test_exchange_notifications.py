@@ -170,6 +170,19 @@ def test_events_are_streamed_in_whole_envelopes(corp: Company, ada: PersonHandle
     stream.close()
 
 
+def test_envelopes_are_cut_and_come_together(corp: Company, ada: PersonHandle) -> None:
+    """What is one write for the server is no envelope for the client."""
+    both = [texts(subscribe(corp, "Streaming"), "SubscriptionId")[0] for _ in range(2)]
+    stream = Stream(corp, f"{both[0]}</t:SubscriptionId><t:SubscriptionId>{both[1]}")
+    assert b"</Envelope>" not in next(stream.chunks)
+    assert b"</Envelope>" in next(stream.chunks)
+
+    ada.add_event("Tea", NOW, NOW + timedelta(hours=1))
+    assert 0 == next(stream.chunks).count(b"</Envelope>")
+    assert 2 == next(stream.chunks).count(b"</Envelope>")
+    stream.close()
+
+
 def test_streams_of_a_login_are_limited(corp: Company) -> None:
     corp.faults.set(None, "version", style="Exchange2013")
     subscription = texts(subscribe(corp, "Streaming"), "SubscriptionId")[0]

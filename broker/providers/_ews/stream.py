@@ -85,12 +85,13 @@ class GetStreamingEvents:
 
 def envelopes(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Cut a body into its envelopes. Raises ProtocolError for one that does not end."""
-    kept, searched = b"", 0
+    kept, searched = bytearray(), 0
     for chunk in chunks:
         kept += chunk
         while found := _END.search(kept, searched):
-            yield kept[: found.end()].lstrip()
-            kept, searched = kept[found.end() :], 0
+            yield bytes(kept[: found.end()]).lstrip()
+            del kept[: found.end()]
+            searched = 0
         searched = max(0, len(kept) - _LONGEST_END)
         if len(kept) > _MOST_BYTES:
             raise ProtocolError(PROVIDER, _NAME, 200, detail="too large")

@@ -39,32 +39,35 @@ def get_streaming_events(context: Context) -> str | Streamed:
     return Streamed(_chunks(_envelopes(context, found, minutes * 60.0)))
 
 
-def _envelopes(context: Context, found: list[Subscription], lasts_s: float) -> Iterator[str]:
-    """Yield envelopes until the time is over, the server stops, or a subscription is gone."""
+def _envelopes(context: Context, found: list[Subscription], lasts_s: float) -> Iterator[list[str]]:
+    """Yield envelopes, those of one moment together.
+
+    Until the time is over, the server stops, or a subscription is gone.
+    """
     store, login = context.store, context.account.email
     with store.lock:
         store.streams[login] = store.streams.get(login, 0) + 1
     ends = time.monotonic() + lasts_s
     beats = time.monotonic() + _HEARTBEAT_S
     try:
-        yield _envelope(_status("OK"))
+        yield [_envelope(_status("OK"))]
         while time.monotonic() < ends and not store.closed:
             if context.faults.take(context.caller.email, "stream_cut"):
                 raise Cut
             if context.faults.take(context.caller.email, "subscription_lost"):
-                yield _lost(store, found)
+                yield [_lost(store, found)]
                 return
             with store.changed:
                 news = _news(context, found)
                 if not news and all(one.id in store.world.subscriptions for one in found):
                     store.changed.wait(_SLICE_S)
-            yield from news
+            yield news
             if any(one.id not in store.world.subscriptions for one in found):
                 break
             if time.monotonic() >= beats:
                 beats = time.monotonic() + _HEARTBEAT_S
-                yield _envelope(_status("OK"))
-        yield _envelope(_status("Closed"))
+                yield [_envelope(_status("OK"))]
+        yield [_envelope(_status("Closed"))]
     finally:
         with store.lock:
             store.streams[login] -= 1
@@ -108,10 +111,13 @@ def _wrapped(message: str) -> str:
     )
 
 
-def _chunks(envelopes: Iterator[str]) -> Iterator[bytes]:
-    """Send envelopes in pieces that end anywhere, as proxies do."""
-    for text in envelopes:
-        body = text.encode()
-        place = len(body) * 2 // 3
-        yield body[:place]
-        yield body[place:]
+def _chunks(moments: Iterator[list[str]]) -> Iterator[bytes]:
+    """Send envelopes in pieces that begin and end anywhere, as proxies do.
+
+    The second of two pieces has the end of the first envelope and, of those that came at the
+    same moment, all the others.
+    """
+    for envelopes in moments:
+        place = len("".join(envelopes[:1]).encode()) * 2 // 3
+        body = "".join(envelopes).encode()
+        yield from filter(None, (body[:place], body[place:]))
