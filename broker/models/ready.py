@@ -9,7 +9,7 @@ and with the same errors.
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Dialect, Insert, Select, Update
@@ -47,18 +47,28 @@ class Ready:
 
     def all(self, connection: DbConnection, **values: Any) -> list[Any]:
         """Give all rows, as tuples with the names of the columns."""
-        return self._send(connection, values)[0]
+        return self._named(connection, values)
+
+    def plain(self, connection: DbConnection, **values: Any) -> Sequence[tuple[Any, ...]]:
+        """Give all rows as the driver does, for thousands: without names, unconverted."""
+        return self._send(connection, values)[1]
 
     def first(self, connection: DbConnection, **values: Any) -> Any:
         """Give the first row, or None; all are fetched."""
-        rows = self._send(connection, values)[0]
+        rows = self._named(connection, values)
         return rows[0] if rows else None
 
     def changed(self, connection: DbConnection, **values: Any) -> int:
         """Write, and tell how many rows were changed or added."""
-        return self._send(connection, values)[1]
+        return self._send(connection, values)[2]
 
-    def _send(self, connection: DbConnection, values: dict[str, Any]) -> tuple[list[Any], int]:
+    def _named(self, connection: DbConnection, values: dict[str, Any]) -> list[Any]:
+        form, rows, _ = self._send(connection, values)
+        return _named(form, rows)
+
+    def _send(
+        self, connection: DbConnection, values: dict[str, Any]
+    ) -> tuple[_Form, Sequence[Any], int]:
         dialect = connection.dialect
         form = self._forms.get(dialect.name)
         if form is None:
@@ -70,17 +80,16 @@ class Ready:
         try:
             cursor = driver.cursor()
             cursor.execute(form.text, sent)
-            return _rows(form, cursor), cursor.rowcount
+            return form, cursor.fetchall() if form.row else [], cursor.rowcount
         except dialect.loaded_dbapi.Error as error:
             if dialect.is_disconnect(error, driver.dbapi_connection, None):
                 connection.invalidate(error)
             raise _error(error, form.text, dialect) from error
 
 
-def _rows(form: _Form, cursor: Any) -> list[Any]:
+def _named(form: _Form, rows: Sequence[Any]) -> list[Any]:
     if form.row is None:
         return []
-    rows = cursor.fetchall()
     if form.found:
         rows = [list(row) for row in rows]
         for row in rows:

@@ -182,7 +182,7 @@ class _FreeBusy(_Listing):
         rows = reading_rows.blocks_page(query, shelves, after, limit, free=query.include_free)
         kept = rows[: self.per_page]
         items = blocks(kept, shelves, query)
-        end = (kept[-1].start_at, kept[-1].uid) if kept else None
+        end = kept[-1][:2] if kept else None
         return _Listed(items, end, len(rows) > len(kept))
 
 

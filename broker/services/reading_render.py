@@ -13,7 +13,7 @@ from broker.crypto import DataKey
 from broker.domain import AccessMode, EventContent, Participation, RemoteEvent
 from broker.services import partner_ids, times
 from broker.services.reading_query import Query
-from broker.services.reading_rows import OccurrenceRow
+from broker.services.reading_statements import OccurrenceRow
 from broker.sync.keys import event_place
 
 _TRANSPARENT = frozenset({"free", "working_elsewhere"})
@@ -112,14 +112,14 @@ class Block(msgspec.Struct, gc=False):
 
 
 def blocks(rows: Iterable[Any], shelves: Mapping[str, Shelf], query: Query) -> list[Block]:
-    """Write the items of `/v1/free_busy`. *rows* have BLOCK_COLUMNS.
+    """Write the items of `/v1/free_busy`. *rows* are those of `blocks_page`.
 
     The zone that an event was given in is content, so localised times use the calendar's.
     """
     items = []
     iso, iso_date = times.iso, times.iso_date
     with_ids, with_deleted, local = query.include_ids, query.include_deleted, query.localized_times
-    for our_id, uid, start_at, end_at, all_day, busy, deleted in rows:
+    for start_at, uid, our_id, end_at, all_day, busy, *deleted in rows:
         shelf = shelves[our_id]
         start: Any
         end: Any
@@ -134,7 +134,7 @@ def blocks(rows: Iterable[Any], shelves: Mapping[str, Shelf], query: Query) -> l
         if with_ids:
             item.event_uid = partner_ids.event_uid(shelf.event_pad, uid)
         if with_deleted:
-            item.deleted = bool(deleted) or shelf.is_deleted
+            item.deleted = any(deleted) or shelf.is_deleted
         items.append(item)
     return items
 

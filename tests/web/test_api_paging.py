@@ -14,7 +14,7 @@ from sqlalchemy import delete, insert
 from broker.models import Occurrence
 from broker.models.base import table_of
 from broker.services.reading import EVENTS_PER_PAGE
-from broker.services.reading_rows import MERGED
+from broker.services.reading_statements import MERGED
 from tests.web.api_world import NOW, Person, Shelf, World, make_world
 
 BASE = int(NOW.timestamp())
