@@ -212,9 +212,11 @@ def _finding(
             spent_ms = spent_ms or last.milliseconds
         return Finding(name, state, last.host, spent_ms)
     asked = _asked(name, steps, is_last=state is StepState.FAILED)
-    is_other = asked and state is not StepState.FAILED
-    host = asked[-1].host if is_other else last.host
-    return Finding(name, state, host, sum(_spoken_ms(step) for step in asked))
+    if asked and state is not StepState.FAILED:
+        # Names that led nowhere may have been asked after the one that helped.
+        answered = [step for step in asked if step.outcome.isdigit()]
+        last = (answered or asked)[-1]
+    return Finding(name, state, last.host, sum(_spoken_ms(step) for step in asked))
 
 
 def _asked(name: StepName, steps: Sequence[Step], *, is_last: bool) -> Sequence[Step]:

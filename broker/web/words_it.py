@@ -48,6 +48,20 @@ _EXTENDED_PROTECTION = Advice(
     "Get-WebServicesVirtualDirectory | Format-List Server,ExtendedProtectionTokenChecking",
 )
 
+_NOT_FOUND = (
+    Advice(
+        N_(
+            "Publish Autodiscover over HTTPS with a valid certificate: at the mail domain"
+            " itself, at its autodiscover host, or by the SRV record _autodiscover._tcp."
+        )
+    ),
+    Advice(
+        N_("Or tell the person the external address of EWS:"),
+        "Get-WebServicesVirtualDirectory | Format-List Server,ExternalUrl",
+    ),
+    _REACHABLE,
+)
+
 ADVICE: Mapping[str, tuple[Advice, ...]] = {
     "certificate_wrong_name": (
         Advice(
@@ -179,19 +193,8 @@ ADVICE: Mapping[str, tuple[Advice, ...]] = {
             "Get-WebServicesVirtualDirectory | Format-List Server,ExternalUrl",
         ),
     ),
-    "exchange_not_found": (
-        Advice(
-            N_(
-                "Publish Autodiscover over HTTPS with a valid certificate: at the mail domain"
-                " itself, at its autodiscover host, or by the SRV record _autodiscover._tcp."
-            )
-        ),
-        Advice(
-            N_("Or tell the person the external address of EWS:"),
-            "Get-WebServicesVirtualDirectory | Format-List Server,ExternalUrl",
-        ),
-        _REACHABLE,
-    ),
+    "exchange_not_found": _NOT_FOUND,
+    "perhaps_office365": _NOT_FOUND,
     "exchange_misconfigured": (
         Advice(
             N_("Autodiscover names no address of EWS that can be reached from outside. Set it:"),

@@ -295,7 +295,6 @@ SCENES: dict[str, Callable[[], ResponseReturnValue]] = {
     ),
     "exchange-not-found": lambda: exchange_rejected("exchange_not_found", StepName.DNS),
     "exchange-off": lambda: exchange_rejected("exchange_ews_off", StepName.MAILBOX),
-    "exchange-hybrid": lambda: exchange_rejected("perhaps_office365", StepName.DISCOVERY),
     "exchange-cloud": lambda: exchange_rejected("use_office365", StepName.DISCOVERY),
     "for-it": lambda: for_it("exchange_ews_off", StepName.MAILBOX),
     "for-it-login": lambda: for_it("exchange_login_rejected", StepName.LOGIN),

@@ -67,10 +67,12 @@ def test_an_address_of_the_inside_is_no_question_and_ews_is_sought_beside_autodi
 @pytest.mark.parametrize("url", [INSIDE, BELOW])
 def test_a_private_address_is_the_companys_to_mend(internet: Internet, url: str) -> None:
     internet.private = {"mbx1.contoso.local", f"mbx1.{DOMAIN}"}
-    internet.exchange(AUTODISCOVER, {POX: lambda _: settings(EXCH=url)})
+    pages = {POX: always(settings(EXCH=url)), SOAP: always(soap(InternalEwsUrl=url))}
+    internet.exchange(AUTODISCOVER, pages)
 
     assert "exchange_misconfigured" == code_of(internet)
     assert {AUTODISCOVER} == {host for host, _ in internet.sent}
+    assert 1 == sum("mbx1." in call for call in internet.calls)
 
 
 def test_what_the_operator_has_opened_may_be_said_yes_to(internet: Internet) -> None:

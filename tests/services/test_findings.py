@@ -231,6 +231,15 @@ def test_what_answers_401_is_about_the_login_and_the_rest_about_the_mailbox() ->
     assert (20, 20, 7, 4) == tuple(found[name] for name in list(StepName)[4:])
 
 
+def test_a_name_that_led_nowhere_did_not_do_the_step() -> None:
+    inside = Step("probe", "mbx1.corp.local", "name not found", 3)
+    steps = [PROBED, inside, ASKED, OPENED, Step("FindFolder", HOST, "200", 4)]
+
+    found = derive(HOST, steps, None, has_mailbox=True)
+
+    assert Finding(StepName.DISCOVERY, StepState.OK, HOST, 23) in found
+
+
 def test_a_search_that_goes_on_is_no_part_of_the_login() -> None:
     elsewhere = Step("autodiscover", "autodiscover.example.com", "200", 90)
     steps = [ASKED, replace(OPENED, outcome="500"), elsewhere]

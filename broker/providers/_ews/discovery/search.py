@@ -104,7 +104,7 @@ class Search:
 
         Raises UserError `use_office365`.
         """
-        place = self._place(url)
+        place = self._place(url) if url.lower() not in self._inside else None
         if place is None or self._trust.covers(place):
             return place is not None
         problem = self._why_not(url)
