@@ -6,26 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def eventually(look: Callable[[], T], *, within_s: float = 30) -> T:
-    """Give the first truthy thing that *look* returns; fail when there is none in time."""
-    deadline = time.monotonic() + within_s
-    while True:
-        found = look()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError(f"still {found!r} after {within_s} s")
-        time.sleep(0.01)
 
 
 def is_running(pid: int) -> bool:

@@ -14,7 +14,8 @@ from redis import Redis
 from broker import embedded_redis
 from broker.embedded_redis import EmbeddedRedis, ping, usable_socket_path
 from broker.errors import ConfigError
-from tests.local.processes import eventually, first_number, is_running, script
+from tests.local.processes import first_number, is_running, script
+from tests.processes.eventually import eventually
 
 pytestmark = pytest.mark.processes
 

@@ -31,7 +31,8 @@ from broker.log_digest import LogDigest, summary
 from broker.settings import Settings
 from sandbox import radicale
 from sandbox.icloud import seed as icloud_seed
-from tests.local.processes import ROOT, eventually
+from tests.local.processes import ROOT
+from tests.processes.eventually import eventually
 
 
 def layout(folder: Path, **env: str) -> Layout:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.processes import eventually, is_running, script
+from tests.local.processes import is_running, script
+from tests.processes.eventually import eventually
 
 pytestmark = pytest.mark.processes
 

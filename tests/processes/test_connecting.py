@@ -28,8 +28,8 @@ TOMORROW = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
 def workers(stack: Stack) -> None:
     """Two clocks and two workers at once, in every test of this module."""
     stack.start_clock()
-    stack.start_worker()
-    stack.start_worker()
+    stack.start_ready_worker()
+    stack.start_ready_worker()
 
 
 @pytest.fixture(scope="module")
@@ -182,8 +182,7 @@ def test_eight_processes_need_one_refresh(stack: Stack, workers: None) -> None:
 
 def test_sigterm_lets_the_running_job_end(stack: Stack, ada: Partner) -> None:
     google = Google(stack, ADA)
-    worker = stack.start_worker()
-    others = [process for process in stack.workers if process is not worker]
+    worker, *others = stack.workers
     for other in others:
         assert stack.end(other, SIGTERM) == 0
     eventually(stack.is_idle, within_s=SYNC_S, what="what was there before")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import requests
 
 from broker.services.applications import LOCAL_CLIENT_ID, LOCAL_SECRET
 from tests.postgres.cluster import Cluster
-from tests.processes.eventually import eventually
+from tests.processes.eventually import all_the_while, eventually
 from tests.processes.people import ADA, Google, connect
 from tests.processes.stack import UNLIMITED, Stack
 
@@ -47,11 +46,10 @@ def test_ten_seconds_without_a_database(cluster: Cluster, pg_stack: Stack) -> No
     eventually(lambda: pg_stack.leased("sync_calendar"), within_s=20, what="a running sync")
 
     cluster.stop()
-    stopped_at = time.monotonic()
     google.seed(20)
-    answers: list[requests.Response] = []
-    while time.monotonic() - stopped_at < AWAY_S:
-        answers += [ada.get("/v1/account"), *asked_for_tokens(pg_stack)]
+    answers = all_the_while(
+        lambda: [ada.get("/v1/account"), *asked_for_tokens(pg_stack)], for_s=AWAY_S
+    )
     page = request_to_authorize(pg_stack)
     cluster.start()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from signal import SIGKILL
 
@@ -16,7 +15,7 @@ from rq.serializers import JSONSerializer
 from broker.queues import QUEUE_NAME, RUN_TASK
 from tests.processes.eventually import eventually, seconds_until
 from tests.processes.people import ADA, ALAN, GRACE, Google, Partner, connect
-from tests.processes.stack import Stack
+from tests.processes.stack import Process, Stack
 
 pytestmark = pytest.mark.processes
 
@@ -25,12 +24,15 @@ RECOVERY_S = 15
 TOMORROW = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
 
 
-@pytest.fixture(autouse=True)
-def no_workers_left(stack: Stack) -> Iterator[None]:
-    """Workers are each test's own."""
-    yield
-    for worker in stack.workers:
-        stack.end(worker)
+@pytest.fixture
+def worker(stack: Stack) -> Process:
+    """The only worker, waiting for work: a new one, unless the test before left just that."""
+    left = stack.workers
+    if len(left) == 1 and left[0].poll() is None and stack.is_idle():
+        return left[0]
+    for one in left:
+        stack.end(one)
+    return stack.start_ready_worker()
 
 
 def difference(partner: Partner, google: Google) -> Counter[str]:
@@ -69,8 +71,7 @@ def connected(stack: Stack, person: str) -> Partner:
     return partner
 
 
-def test_a_worker_killed_in_the_middle_of_a_page_is_replaced(stack: Stack) -> None:
-    victim = stack.start_ready_worker()
+def test_a_worker_killed_in_the_middle_of_a_page_is_replaced(stack: Stack, worker: Process) -> None:
     google = Google(stack, ADA)
     ada = connected(stack, ADA)
     before = stack.count("events")
@@ -81,7 +82,7 @@ def test_a_worker_killed_in_the_middle_of_a_page_is_replaced(stack: Stack) -> No
     half = stack.count("events")
     stack.start_ready_worker()
 
-    stack.end(victim, SIGKILL)
+    stack.end(worker, SIGKILL)
 
     took_s = seconds_until(
         lambda: stack.count("events") == before + 2600, within_s=SYNC_S, what="recovery"
@@ -91,8 +92,7 @@ def test_a_worker_killed_in_the_middle_of_a_page_is_replaced(stack: Stack) -> No
     eventually(lambda: not difference(ada, google), within_s=SYNC_S, what="the calendar")
 
 
-def test_flushall_during_a_sync_loses_nothing(stack: Stack) -> None:
-    stack.start_ready_worker()
+def test_flushall_during_a_sync_loses_nothing(stack: Stack, worker: Process) -> None:
     google = Google(stack, GRACE)
     redis = Redis.from_url(stack.redis.url)
     grace = connected(stack, GRACE)
@@ -106,12 +106,11 @@ def test_flushall_during_a_sync_loses_nothing(stack: Stack) -> None:
     eventually(alan.is_synced, within_s=60, what="what had been queued")
     google.create("After the flood", TOMORROW)
     eventually(lambda: not difference(grace, google), within_s=60, what="the calendar")
-    assert stack.workers[0].poll() is None
+    assert worker.poll() is None
 
 
-def test_redis_may_be_killed_while_a_job_runs(stack: Stack) -> None:
+def test_redis_may_be_killed_while_a_job_runs(stack: Stack, worker: Process) -> None:
     """A worker that loses Redis ends or reconnects; if it ends, the platform starts another."""
-    stack.start_ready_worker()
     google = Google(stack, GRACE)
     grace = connected(stack, GRACE)
     google.fault("slow", seconds=2, times=1)
@@ -128,11 +127,12 @@ def test_redis_may_be_killed_while_a_job_runs(stack: Stack) -> None:
         within_s=60,
         what="the calendar",
     )
+    for one in stack.workers:
+        stack.end(one)
 
 
-def test_a_hung_job_is_stopped_by_its_timeout(stack: Stack) -> None:
+def test_a_hung_job_is_stopped_by_its_timeout(stack: Stack, worker: Process) -> None:
     google = Google(stack, ALAN)
-    worker = stack.start_ready_worker()
     alan = connected(stack, ALAN)
     stack.end(stack.clock)
     google.fault("lost_push")
