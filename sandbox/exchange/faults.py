@@ -33,6 +33,7 @@ FAULTS: dict[str, str] = {
     "response": "Every response message is an error with the code in `style`.",
     "batch_stopped": "The second of several things fails and the rest are "
     "ErrorBatchProcessingStopped.",
+    "damaged_item": "Items whose subject has `style` in it fail with ErrorInternalServerError.",
     "slow": "The answer comes after `seconds` (5).",
     "reset_before": "The connection is cut before anything is done.",
     "reset_after": "The connection is cut when all is done, before the answer.",

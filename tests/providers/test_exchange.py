@@ -276,6 +276,23 @@ def test_a_batch_that_stopped_loses_nothing(
     assert not any(page.skipped for page in pages)
 
 
+def test_a_damaged_event_is_left_out_until_it_is_well(
+    remote: ExchangeRemote, provider: Exchange, window: Window
+) -> None:
+    made = {
+        name: remote.add_event(name, TUESDAY, TUESDAY + HOUR) for name in ("Talk", "Bad", "Tea")
+    }
+    remote.faults.set(ADA, "damaged_item", style="Bad")
+    client = provider.client(remote.credential())
+    pages = list(client.changes(remote.calendar_id, None, window))
+    assert {made["Bad"]} == pages[0].skipped and pages[-1].cursor
+    assert {made["Talk"], made["Tea"]} == {event.remote_id for event in pages[0].events}
+
+    remote.faults.clear()
+    pages = list(client.changes(remote.calendar_id, None, window))
+    assert 3 == len(pages[0].events) and not pages[0].skipped
+
+
 def test_a_spurious_refusal_is_never_tried_again_by_itself(
     remote: ExchangeRemote, provider: Exchange
 ) -> None:

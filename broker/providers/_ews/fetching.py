@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from broker.errors import ProtocolError, ProviderError, ProviderUnavailable
+from broker.errors import PermissionMissing, ProtocolError, ProviderError, ProviderUnavailable
 from broker.providers._ews.faults import PROVIDER, TOO_MUCH
 from broker.providers._ews.folders import GetFolder
 from broker.providers._ews.get_item import GetItem
@@ -104,7 +104,7 @@ class Fetcher:
     def _is_well(self) -> bool:
         try:
             return self._session.call(GetFolder())[0] is not None
-        except (ProtocolError, ProviderUnavailable):
+        except (PermissionMissing, ProtocolError, ProviderUnavailable):
             return False
 
 

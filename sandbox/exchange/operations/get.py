@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from ..context import Context
 from ..render import Shape, item, read_shape
-from ..soap import Element, SoapFault
+from ..soap import Element, Refused, SoapFault, plain
 from .batch import batch
 
 
 def get_item(context: Context) -> str:
     """Return items by id."""
     shape = item_shape(context, listing=False)
+    damaged = context.faults.style(context.caller.email, "damaged_item")
 
     def one(element: Element) -> str:
         folder, found = context.item(element)
+        if damaged and damaged in plain(found.field("Subject")):
+            raise Refused("ErrorInternalServerError")
         text = item(found, shape, context.owner(folder), folder.number, context.schema)
         return f"<m:Items>{text}</m:Items>"
 
