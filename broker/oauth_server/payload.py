@@ -63,7 +63,9 @@ class BodyRequest(OAuth2Request):
     """
 
     def __init__(self, request: Request) -> None:
-        super().__init__(request.method, _SECURE_URI, headers=request.headers)
+        super().__init__(request.method, _SECURE_URI)
+        # Not handed over above, where they are counted: that is a walk through everything.
+        self.headers = request.headers
         self._fields = body_fields(request)
         if callback_url := self._fields.get("callback_url"):
             # Enterprise Connect's name for it; applications use either.
@@ -122,7 +124,7 @@ def _form_fields(body: bytes) -> dict[str, str]:
 
 def _json_fields(body: bytes) -> dict[str, str]:
     try:
-        content = json.loads(body.decode("utf-8"), object_pairs_hook=_object)
+        content = _DECODER.decode(body.decode("utf-8"))
     except _Repeated as error:
         raise InvalidRequestError("A field is repeated.") from error
     except (ValueError, RecursionError) as error:
@@ -140,6 +142,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) != len(pairs):
         raise _Repeated
     return fields
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def _text(value: Any) -> str:

@@ -238,10 +238,10 @@ def answer(
 ) -> Response:
     """Make an answer that no cache may keep (RFC 6749 section 5.1); "" stays empty."""
     kept = [pair for pair in headers if pair[0] in ("WWW-Authenticate", "Retry-After", "Allow")]
-    response = Response(json.dumps(body) if body else b"", status, [*_NO_STORE, *kept])
+    headers = [*_NO_STORE, *kept]
     if body:
-        response.headers["Content-Type"] = _JSON
-    else:
-        # An empty body is no JSON, and SDKs that parse by type would trip over it.
-        del response.headers["Content-Type"]
-    return response
+        return Response(json.dumps(body), status, headers, content_type=_JSON)
+    # An empty body is no JSON, and SDKs that parse by type would trip over it.
+    empty = Response(b"", status, headers)
+    del empty.headers["Content-Type"]
+    return empty
