@@ -40,8 +40,7 @@ def keep(
     The credential keeps its *version*, because the secret is the same; one that the person has
     renewed meanwhile is left alone.
     """
-    after = place(client)
-    if after is None or after == before:
+    if before is None or (after := place(client)) is None or after == before:
         return
     connection = reading().get(Connection, connection_id)
     if connection is None:
