@@ -251,3 +251,45 @@ def test_nothing_is_asked_twice(internet: Internet) -> None:
         f"POST {EWS}",
         f"POST {EWS}",
     ]
+
+
+def test_exchange_online_knows_where_a_company_in_two_places_keeps_a_mailbox(
+    internet: Internet,
+) -> None:
+    internet.ews()
+    home = f"https://ex.{DOMAIN}{JSON}?Email=x"
+    internet.exchange(f"ex.{DOMAIN}", {POX: lambda _: settings(EXPR=EWS)})
+    unguarded(internet, "outlook.office365.com", JSON, always(to(home)))
+    # Nobody but those whose company is there is told of to Microsoft.
+    assert "exchange_not_found" == code_of(internet)
+    assert not any("office365" in call for call in internet.calls)
+
+    internet.realm = "Managed"
+    assert EWS == internet.connect()[0].url
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Response('{"Url":"https://outlook.office365.com/EWS/Exchange.asmx"}'),
+        to(f"https://outlook.office365.com{JSON}"),
+        to(f"http://ex.{DOMAIN}{JSON}"),
+        Response("", 404),
+    ],
+)
+def test_what_exchange_online_says_of_others_is_a_hint_and_no_proof(
+    internet: Internet, answer: Response
+) -> None:
+    internet.realm = "Managed"
+    unguarded(internet, "outlook.office365.com", JSON, always(answer))
+    assert "perhaps_office365" == code_of(internet)
+    assert [] == internet.sent
+
+
+def test_exchange_online_may_not_send_the_password_anywhere(internet: Internet) -> None:
+    """C1."""
+    internet.realm = "Managed"
+    internet.exchange(HOSTER, {POX: lambda _: settings(EXPR=HOSTED)})
+    unguarded(internet, "outlook.office365.com", JSON, always(to(f"https://{HOSTER}{JSON}")))
+    assert "host_unconfirmed" == code_of(internet)
+    assert [] == internet.sent

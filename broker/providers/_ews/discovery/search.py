@@ -10,6 +10,7 @@ host that would be of no use to them.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from functools import cached_property
 from urllib.parse import urlsplit
 
 from broker.clock import Clock
@@ -48,6 +49,7 @@ from broker.providers._ews.discovery.records import MailRecords, named_hosts
 from broker.providers._ews.discovery.signs import (
     cloud_reason,
     looks_like_exchange,
+    premises,
     scheme_of,
     why_not_ews,
 )
@@ -140,14 +142,16 @@ class Search:
     def conclusion(self) -> BrokerError:
         """Say why nothing was found: what a person can do something about comes first."""
         said = self._verdict.said()
-        if said is not None:
-            return said
-        domain = self._address.domain
-        code = "use_office365" if self._is_cloud else None
-        code = code or cloud_reason(self._http, self._records, domain)
-        if code is not None:
-            return UserError(code)
-        return self._verdict.otherwise() or UserError("exchange_not_found")
+        if said is None and self._sign is not None:
+            return UserError(self._sign)
+        return said or self._verdict.otherwise() or UserError("exchange_not_found")
+
+    @cached_property
+    def _sign(self) -> str | None:
+        """What the signs of Microsoft 365 mean when nothing else is found; None without any."""
+        if self._is_cloud:
+            return "use_office365"
+        return cloud_reason(self._http, self._records, self._address.domain)
 
     def _place(self, url: str) -> str | None:
         """Give the place of what a server named; None where it may not be asked at all."""
@@ -169,6 +173,8 @@ class Search:
             yield redirected
         for host in named_hosts(self._records, domain):
             yield f"https://{host}{POX_PATH}"
+        if self._verdict.said() is None and self._sign is not None:
+            yield premises(self._asker, self._address)
 
     def _plain_redirect(self, url: str) -> str:
         """Ask a plain http host where to go, which is all that it can be asked."""

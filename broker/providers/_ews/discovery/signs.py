@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from broker.challenges import schemes
-from broker.errors import ProviderError, UserError
-from broker.http import Answer, Call, Http
-from broker.providers._ews.discovery.places import is_cloud_mail
+from broker.errors import AddressRefused, ProviderError, ProviderUnavailable, UserError
+from broker.http import REDIRECT_STATUSES, Answer, Call, Http
+from broker.providers._ews.discovery.asking import Asker
+from broker.providers._ews.discovery.forms import POX_PATH, json_path
+from broker.providers._ews.discovery.places import (
+    MailAddress,
+    host_of,
+    is_autodiscover,
+    is_cloud,
+    is_cloud_mail,
+    joined,
+)
 from broker.providers._ews.discovery.records import MailRecords
 from broker.providers._ews.faults import PROVIDER
 from broker.providers._ews.reasons import reason
@@ -15,6 +25,7 @@ from broker.providers._ews.signing_in import NoScheme, Scheme, choose
 from broker.providers._ews.statuses import status_error
 
 REALM_URL = "https://login.microsoftonline.com/getuserrealm.srf"
+ONLINE = "https://outlook.office365.com"
 PATIENCE = timedelta(seconds=5)
 CAP_BYTES = 64 * 1024
 
@@ -55,6 +66,21 @@ def why_not_ews(answer: Answer, now: datetime) -> UserError | None:
     found = status_error(answer, "probe", now)
     problem = reason(found) if isinstance(found, ProviderError) else found
     return problem if isinstance(problem, UserError) else None
+
+
+def premises(asker: Asker, address: MailAddress) -> str:
+    """Ask Exchange Online about a mailbox: of one at home it says where; empty when it does not.
+
+    It is asked of nobody but those whose company has signs of being there.
+    """
+    try:
+        answer = asker.get("realm", f"{ONLINE}{json_path(str(address))}")
+    except (ProviderUnavailable, AddressRefused):
+        return ""
+    target = joined(answer.url, answer.headers.get("Location", ""))
+    is_home = is_autodiscover(target) and not is_cloud(host_of(target))
+    is_said = answer.status in REDIRECT_STATUSES and is_home
+    return f"https://{urlsplit(target).netloc}{POX_PATH}" if is_said else ""
 
 
 def cloud_reason(http: Http, records: MailRecords, domain: str) -> str | None:
