@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
+from tests.made_once import CompiledRule
 from tests.world import World
+
+Flask.url_rule_class = CompiledRule
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from types import CodeType
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 from joserfc.jwk import RSAKey
+from sqlalchemy import Dialect, Engine
+from werkzeug.routing import Rule
 
 
 @cache
@@ -34,3 +37,33 @@ class CompiledTemplates(BytecodeCache):
 
 
 TEMPLATES = CompiledTemplates()
+
+
+class CompiledRule(Rule):
+    """A route whose address builder is compiled once for all apps that have it.
+
+    A builder is made of the route's text alone, and finds converters in the rule that it is
+    called for; to compile two of them for each route is most of what it takes to make an app.
+    """
+
+    _builders: dict[tuple[object, ...], Callable[..., tuple[str, str]]] = {}
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        key = (*self._trace, repr(self.defaults), append_unknown)
+        if key not in self._builders:
+            self._builders[key] = super()._compile_builder(append_unknown)
+        return self._builders[key]
+
+
+_dialects: dict[str, Dialect] = {}
+_statements: dict[Any, Any] = {}
+
+
+def share_statements(engine: Engine) -> None:
+    """Let an engine that has been connected use what was compiled for those before it.
+
+    SQLite's only: elsewhere a dialect knows things of one server.
+    """
+    if engine.dialect.name == "sqlite":
+        engine.dialect = _dialects.setdefault("sqlite", engine.dialect)
+        engine.update_execution_options(compiled_cache=_statements)

@@ -29,7 +29,7 @@ from broker.services.runtime import Runtime
 from broker.settings import GoogleSettings, Settings
 from sandbox import google
 from tests.fake_redis import FakeRedis
-from tests.made_once import TEMPLATES, signing_key
+from tests.made_once import TEMPLATES, share_statements, signing_key
 from tests.wsgi_adapter import WsgiAdapter
 
 NOW = datetime(2026, 3, 9, 10, 0, tzinfo=UTC)
@@ -127,6 +127,7 @@ class World:
         self.app.test_client_class = Browser
         with self.app.app_context():
             db.create_all()
+            share_statements(db.engine)
             applications.ensure_local(self.runtime)
         self.own = {
             "client_id": applications.LOCAL_CLIENT_ID,
