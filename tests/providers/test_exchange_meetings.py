@@ -7,10 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from exchangelib import BASIC
+from exchangelib.items import SEND_TO_NONE
 
+from broker.addresses import AddressPolicy
 from broker.clock import FixedClock
 from broker.domain import Attendee, EventDraft, RemoteEvent, window_at
 from broker.errors import EditConflict, UserError
+from broker.http import Http
+from broker.logins import PasswordCredential
 from broker.providers._ews.delete_item import DeleteItem
 from broker.providers._ews.get_item import GetItem
 from broker.providers._ews.guests import Group, Whom, invited
@@ -18,11 +23,12 @@ from broker.providers._ews.markup import parse
 from broker.providers._ews.update_item import UpdateItem
 from broker.providers.base import EventWriter, FreeBusySource, PeopleFinder, RoomLister
 from broker.providers.exchange import Exchange, ExchangeClient
-from sandbox.exchange.seed import GRACE, ROOM
+from sandbox.exchange.seed import GRACE, PASSWORD, ROOM
 from sandbox.exchange.soap import tag
 from tests.providers.contract import HOUR, NOW, TUESDAY
 from tests.providers.ews_samples import NAMESPACES, item
 from tests.providers.exchange_remote import ExchangeRemote
+from tests.sandbox.exchange_client import company
 
 BO, CY = "bo@fabrikam.test", "cy@fabrikam.test"
 DRAFT = EventDraft("app1/7@calbroker", "Review", TUESDAY, TUESDAY + HOUR)
@@ -136,6 +142,32 @@ def test_a_change_in_the_last_moment_is_a_conflict(
             client.session.call(operation)
     assert [] == mails(remote)
     assert made.remote_id in client.session.call(GetItem((made.remote_id,))).items
+
+
+def test_somebody_elses_client_sees_the_same_meeting(tmp_path: Path) -> None:
+    """exchangelib reads who is invited, and what it changes is a conflict for us."""
+    with company(tmp_path) as corp:
+        clock = FixedClock(NOW)
+        http = Http(clock, policy=AddressPolicy(["127.0.0.1/32"]), ca_file=corp.ca_file)
+        login = PasswordCredential(corp.url, "CORP\\ada", PASSWORD, dialect="Basic")
+        client = Exchange(http, clock).client(login)
+        calendar = next(one.remote_id for one in client.calendars() if one.primary)
+        draft = replace(DRAFT, attendees=people(BO, CY))
+        made = client.save(calendar, draft, etag=None)
+        draft = replace(draft, remote_id=made.remote_id, attendees=people(BO))
+        made = client.save(calendar, draft, etag=made.etag)
+
+        found = corp.account(auth=BASIC).calendar.get(subject="Review")
+        assert [(BO, "Bo")] == [
+            (one.mailbox.email_address, one.mailbox.name) for one in found.required_attendees
+        ]
+        assert (made.remote_id, made.etag) == (found.id, found.changekey)
+        found.location = "Room 4"
+        found.save(update_fields=["location"], send_meeting_invitations=SEND_TO_NONE)
+        with pytest.raises(EditConflict):
+            client.save(calendar, draft, etag=made.etag)
+        with pytest.raises(EditConflict):
+            client.delete(calendar, made.remote_id, etag=made.etag)
 
 
 @pytest.mark.parametrize("email", ["", "bo", "/o=Contoso/cn=bo"])
