@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -347,3 +349,13 @@ def test_gunicorn_gives_up_with_every_problem(tmp_path: Path) -> None:
     assert "Calbroker cannot start" in result.stderr
     assert "Traceback" not in result.stderr
     assert result.stderr.count("  - ") >= 6
+
+
+def test_gunicorn_keeps_the_garbage_collector_off_the_program() -> None:
+    settings = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+
+    try:
+        settings["post_worker_init"](None)
+        assert gc.get_freeze_count() > 10_000
+    finally:
+        gc.unfreeze()
