@@ -46,7 +46,7 @@ def create_app(
     queue: TaskQueue | None = None,
 ) -> Flask:
     """Wire a broker for these settings; what is given replaces the real part."""
-    app = Flask("calbroker", root_path=str(ROOT))
+    app = frame.Site("calbroker", root_path=str(ROOT))
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url,

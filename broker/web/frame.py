@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, g, request
@@ -51,6 +51,16 @@ class Name(BaseConverter):
     """
 
     regex = "[A-Za-z0-9_.~=-]+"
+
+
+class Site(Flask):
+    """A Flask app without coroutines, which need not be looked for.
+
+    Flask asks each view and each hook in each request whether it is one.
+    """
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
 
 
 def install(app: Flask, runtime: Runtime) -> None:
