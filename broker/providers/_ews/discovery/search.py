@@ -142,8 +142,8 @@ class Search:
     def conclusion(self) -> BrokerError:
         """Say why nothing was found: what a person can do something about comes first."""
         said = self._verdict.said()
-        if said is None and self._sign is not None:
-            return UserError(self._sign)
+        if said is None and (code := self._sign) is not None:
+            return UserError(code)
         return said or self._verdict.otherwise() or UserError("exchange_not_found")
 
     @cached_property
