@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from broker import trust
 from broker.addresses import AddressPolicy
 from broker.clock import FixedClock, SystemClock
 from broker.errors import ProviderUnavailable
@@ -21,6 +22,7 @@ from broker.http import Call, Http
 from broker.line import Line, held
 from broker.trust import Trust
 from broker.wire import within
+from tests.made_once import USUAL_AUTHORITIES
 from tests.tls_server import Authority, serving
 
 NAME = "slow.test"
@@ -272,7 +274,10 @@ def test_authorities_are_read_once(tmp_path: Path) -> None:
     assert (True, ssl.CERT_REQUIRED) == (trust.context.check_hostname, trust.context.verify_mode)
 
 
-def test_an_extra_authority_is_trusted_beside_the_usual_ones(tmp_path: Path) -> None:
+def test_an_extra_authority_is_trusted_beside_the_usual_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trust, "DEFAULT_CA_BUNDLE_PATH", USUAL_AUTHORITIES)
     usual = len(Trust(None).context.get_ca_certs())
     with_extra = len(Trust(str(Authority(tmp_path).file)).context.get_ca_certs())
 
