@@ -83,9 +83,11 @@ def form(
         "provider_slug": slug,
         "provider_label": provider.label,
         "permissions": sentences(scope, app.name, _),
-        "action_url": url_for("connect.go_on", handle=handle, slug=slug),
-        "back_url": url_for("connect.choose", handle=handle),
-        "cancel_url": url_for("connect.cancel", handle=handle),
+        "ways": pages.Ways(
+            action=url_for("connect.go_on", handle=handle, slug=slug),
+            back=url_for("connect.choose", handle=handle),
+            cancel=url_for("connect.cancel", handle=handle),
+        ),
         "legal": legal(),
         "relink_for": connect.masked_address(current_runtime(), attempt),
     }

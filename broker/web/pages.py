@@ -26,6 +26,7 @@ __all__ = [
     "App",
     "Choice",
     "Legal",
+    "Ways",
     "chooser",
     "confirm",
     "link",
@@ -43,6 +44,15 @@ class Choice:
     label: str
     note: str
     href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Where a form leads: on, back to the choice of calendars, and off to the application."""
+
+    action: str
+    back: str
+    cancel: str
 
 
 def chooser(
@@ -66,9 +76,7 @@ def link(
     provider_slug: str,
     provider_label: str,
     permissions: list[str],
-    action_url: str,
-    back_url: str,
-    cancel_url: str,
+    ways: Ways,
     form: FlaskForm,
     legal: Legal,
     relink_for: str | None = None,
@@ -87,7 +95,7 @@ def link(
         code=notice,
         provider=(provider_slug, provider_label),
         permissions=permissions,
-        urls=(action_url, back_url, cancel_url),
+        ways=ways,
         legal=legal,
         relink_for=relink_for,
         facts=facts,
@@ -100,9 +108,7 @@ def password(
     provider_slug: str,
     provider_label: str,
     permissions: list[str],
-    action_url: str,
-    back_url: str,
-    cancel_url: str,
+    ways: Ways,
     form: PasswordForm,
     legal: Legal,
     relink_for: str | None = None,
@@ -123,7 +129,7 @@ def password(
         code=problem,
         provider=(provider_slug, provider_label),
         permissions=permissions,
-        urls=(action_url, back_url, cancel_url),
+        ways=ways,
         legal=legal,
         relink_for=relink_for,
         facts=facts,
@@ -218,7 +224,7 @@ def _form_page(
     *,
     code: str | None,
     provider: tuple[str, str],
-    urls: tuple[str, str, str],
+    ways: Ways,
     relink_for: str | None,
     legal: Legal,
     facts: Mapping[str, str] | None,
@@ -242,10 +248,10 @@ def _form_page(
         form=form,
         permissions=permissions,
         relink_for=relink_for,
-        action_url=with_locale(urls[0]),
+        action_url=with_locale(ways.action),
         # A renewal is about one calendar: there is no other to choose.
-        back_url="" if relink_for else with_locale(urls[1]),
-        cancel_url=with_locale(urls[2]),
+        back_url="" if relink_for else with_locale(ways.back),
+        cancel_url=with_locale(ways.cancel),
         cancel_form=CancelForm(),
         facts=_facts(facts, code=code, diagnosis=diagnosis) if facts or code else [],
         diagnosis=diagnosis,

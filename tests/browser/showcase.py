@@ -28,7 +28,7 @@ from broker.web.forms import (
     PasswordForm,
 )
 from broker.web.it_page import ItLink
-from broker.web.pages import App, Choice, Legal
+from broker.web.pages import App, Choice, Legal, Ways
 from broker.web.phrases import phrases_for
 from broker.web.words import REASONS
 
@@ -45,7 +45,7 @@ IT_LINK = ItLink(
     "https://calendars.broker.example/for-it/K7Q2-9F3M.pK2hX4nVQm8sT0dLw3yZb6RfJc1uE5Ga",
     "2026-05-18",
 )
-URLS = {"action_url": "/form", "back_url": "/scene/chooser", "cancel_url": "/cancel"}
+WAYS = Ways(action="/form", back="/scene/chooser", cancel="/cancel")
 POLICY = (
     "default-src 'none'; style-src 'self' 'nonce-{nonce}'; script-src 'self'; "
     "img-src 'self' https: data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -96,7 +96,7 @@ def link(notice: str | None = None, relink_for: str | None = None) -> ResponseRe
         notice=notice,
         relink_for=relink_for,
         facts={**FACTS, **CLIENT} if notice else None,
-        **URLS,
+        ways=WAYS,
     )
 
 
@@ -127,7 +127,7 @@ def password(
         facts=FACTS if problem else None,
         diagnosis=diagnosed(problem or "", failed, slug) if failed else None,
         it_link=IT_LINK if failed and slug != "apple" else None,
-        **URLS,
+        ways=WAYS,
     )
 
 

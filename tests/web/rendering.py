@@ -15,7 +15,7 @@ from werkzeug.datastructures import MultiDict
 from broker.web import pages
 from broker.web.forms import FORMS, CalDavForm, ConnectForm, PasswordForm
 from broker.web.pages import App
-from tests.browser.showcase import ACME, LEGAL, URLS, make_app
+from tests.browser.showcase import ACME, LEGAL, WAYS, make_app
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def link(app: App = ACME, **changes: Any) -> str:
         "permissions": ["Acme can see when you are busy."],
         "form": ConnectForm(),
         "legal": LEGAL,
-        **URLS,
+        "ways": WAYS,
         **changes,
     }
     return html(pages.link(app, **values))
@@ -64,7 +64,7 @@ def password(form: PasswordForm, **changes: Any) -> str:
             permissions=[],
             form=form,
             legal=LEGAL,
-            **URLS,
+            ways=WAYS,
             **changes,
         )
     )

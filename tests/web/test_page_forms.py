@@ -13,7 +13,7 @@ from broker.web import pages
 from broker.web.forms import CalDavForm, ConnectForm
 from broker.web.pages import Legal
 from broker.web.typed_text import without_password
-from tests.browser.showcase import ACME, LEGAL, PASSWORD, URLS, make_app
+from tests.browser.showcase import ACME, LEGAL, PASSWORD, WAYS, make_app
 from tests.web.rendering import asked, filled, link, password, refused, status, title_of
 
 
@@ -177,7 +177,7 @@ def test_a_refused_form_is_a_bad_request(method: str) -> None:
             form=ConnectForm(),
             legal=LEGAL,
             notice="no_refresh_token",
-            **URLS,
+            ways=WAYS,
         )
 
     assert status(answer) == (400 if method == "POST" else 200)

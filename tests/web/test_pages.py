@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from flask import Flask
 
 from broker.web import pages
 from broker.web.pages import App, Choice, Legal
-from tests.browser.showcase import ACME, SCENES, make_app
+from tests.browser.showcase import ACME, SCENES, WAYS, make_app
 from tests.web.rendering import asked, filled, html, link, password, problem, title_of
 
 HOSTILE = '"><script>alert(1)</script>{{ 7*7 }}%(app)s'
@@ -80,7 +81,7 @@ def test_a_notice_on_the_link_page_names_itself_in_the_title(request_context: No
 
 
 def test_a_renewal_names_the_login_that_is_expected(request_context: None) -> None:
-    page = link(relink_for="ada@example.com", cancel_url="")
+    page = link(relink_for="ada@example.com", ways=replace(WAYS, cancel=""))
 
     assert "Sign in as <bdi>ada@example.com</bdi>" in page
     assert "Choose another calendar" not in page
