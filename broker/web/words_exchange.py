@@ -44,7 +44,7 @@ EXCHANGE = {
         N_("Its people sign in at Microsoft 365, so your mailbox may well be there."),
         N_(
             "If it is, choose another calendar and look for Office 365. If your company runs a mail"
-            " server of its own, ask your IT department for its address and type it below."
+            " server of its own, ask your IT department for its address and type it in."
         ),
         N_("Choose another calendar"),
         Press.OTHER,
