@@ -1,4 +1,4 @@
-"""Statements that every request makes, ready to be sent.
+"""Statements that every request or sync makes, ready to be sent.
 
 SQLAlchemy writes a statement once, but looks up its text, its parameters and its columns each
 time, which takes five times as long as SQLite needs to answer. For the few statements that are
@@ -22,20 +22,22 @@ _Converter = Callable[[Any], Any]
 class _Form(NamedTuple):
     """A statement as one database takes it.
 
-    *places* names its parameters in order, where they have no names in *text*. Only what the
-    driver does not know by itself is converted: *given* by a parameter's name, *found* by a
-    column's position. *row* makes a row, unless the statement gives none.
+    *places* names its parameters in order, where they have no names in *text*. *constant* are
+    those that the statement itself gives. Only what the driver does not know by itself is
+    converted: *given* by a parameter's name, *found* by a column's position. *row* makes a row,
+    unless the statement gives none.
     """
 
     text: str
     places: tuple[str, ...] | None
+    constant: dict[str, Any]
     given: dict[str, _Converter]
     found: tuple[tuple[int, _Converter], ...]
     row: Callable[[Iterable[Any]], Any] | None
 
 
 class Ready:
-    """A Core statement whose values are all parameters, by name.
+    """A Core statement whose values are parameters, by name, or constants.
 
     What it belongs to is up to the connection: a snapshot, a transaction, or nothing (`at_once`).
     Its methods raise DBAPIError when the database does.
@@ -75,6 +77,7 @@ class Ready:
             form = self._forms[dialect.name] = _form(self._statement, dialect)
         for name, convert in form.given.items():
             values[name] = convert(values[name])
+        values |= form.constant
         sent = values if form.places is None else [values[name] for name in form.places]
         driver = connection.connection
         try:
@@ -104,7 +107,12 @@ def _form(statement: Select[Any] | Insert | Update, dialect: Dialect) -> _Form:
         name: parameter.type.dialect_impl(dialect).bind_processor(dialect)
         for name, parameter in compiled.binds.items()
     }
-    columns = statement.selected_columns.items() if isinstance(statement, Select) else []
+    constant = {
+        name: convert(parameter.value) if (convert := binders.pop(name)) else parameter.value
+        for name, parameter in compiled.binds.items()
+        if not parameter.required
+    }
+    columns = statement.exported_columns.items()
     readers = [
         column.type.dialect_impl(dialect).result_processor(dialect, None) for _, column in columns
     ]
@@ -112,6 +120,7 @@ def _form(statement: Select[Any] | Insert | Update, dialect: Dialect) -> _Form:
     return _Form(
         str(compiled),
         tuple(compiled.positiontup) if compiled.positiontup is not None else None,
+        constant,
         {name: convert for name, convert in binders.items() if convert},
         tuple((place, convert) for place, convert in enumerate(readers) if convert),
         row._make if columns else None,

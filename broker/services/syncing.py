@@ -20,6 +20,7 @@ from broker.domain import Changes, window_at
 from broker.errors import CursorExpired, MassDelete, ProtocolError
 from broker.models import Calendar, Connection, at_once, transaction
 from broker.models.base import UtcDateTime, table_of
+from broker.models.ready import Ready
 from broker.providers.base import CalendarClient
 from broker.services import connections, copies, credentials, initial_sync, polling, tasks
 from broker.services.runtime import Runtime
@@ -33,7 +34,7 @@ EVENTS_UNREADABLE = "events_unreadable"
 
 _CALENDARS, _CONNECTIONS = table_of(Calendar), table_of(Connection)
 _CALENDAR = _CALENDARS.c.id == bindparam("calendar")
-_SUBJECT = (
+_SUBJECT = Ready(
     select(
         *credentials.COLUMNS,
         _CONNECTIONS.c.initial_sync_at,
@@ -59,7 +60,7 @@ def _if_any(column: str) -> ColumnElement[Any]:
     return func.coalesce(_new(column), _CALENDARS.c[column])
 
 
-_CALENDAR_SYNCED = (
+_CALENDAR_SYNCED = Ready(
     update(_CALENDARS)
     .where(_CALENDAR)
     .values(
@@ -129,9 +130,8 @@ def sync_calendar(runtime: Runtime, lease: Lease) -> None:
 def _subject(runtime: Runtime, lease: Lease) -> Subject | None:
     """Read what a pass needs to know; None, and the task's end, where nobody wants it."""
     calendar_id = lease.subject_id
-    values = {"calendar": calendar_id, "now": lease.started_at}
     with at_once() as database:
-        row = database.execute(_SUBJECT, values).one_or_none()
+        row = _SUBJECT.first(database, calendar=calendar_id, now=lease.started_at)
     if row is None:
         with transaction() as session:
             tasks.finish(session, lease, None)
@@ -230,7 +230,7 @@ def _record(
     was_full = subject.cursor is None
     unreadable = skipped if was_full else subject.skipped + skipped
     reason = EVENTS_UNREADABLE if unreadable else None
-    synced = {
+    synced: dict[str, Any] = {
         "calendar": calendar_id,
         "at": at,
         "reason": copies.SERIES_WAITING if copy.is_behind else reason,
@@ -248,7 +248,7 @@ def _record(
             connections.lock(session, [subject.connection.id])
         database = session.connection()
         tasks.conclude(database, lease, following)
-        database.execute(_CALENDAR_SYNCED, synced)
+        _CALENDAR_SYNCED.changed(database, **synced)
         if copy.is_behind:
             tasks.want(session, Kind.ROLL_WINDOW, calendar_id, at, at + copies.GO_ON)
         if not subject.initially_synced:

@@ -24,6 +24,7 @@ from broker.errors import LeaseLost, RateLimited
 from broker.ids import jitter, new_id
 from broker.models import Task, at_once
 from broker.models.base import UtcDateTime, changed, table_of
+from broker.models.ready import Ready
 from broker.models.upserts import insert_into, is_postgresql
 from broker.services.runtime import Runtime
 
@@ -65,7 +66,7 @@ FREE = and_(_IS_NOBODYS, _IS_ITS_TURN)
 _IS_DUE = and_(_TASKS.c.id == bindparam("task"), _TASKS.c.due_at <= NOW)
 _OURS = and_(_TASKS.c.id == bindparam("task"), _TASKS.c.fence == bindparam("our_fence"))
 _WANTED = _TASKS.c.wanted_at.is_not(None)
-_CLAIM = (
+_CLAIM = Ready(
     update(_TASKS)
     .where(_IS_DUE, FREE)
     .values(
@@ -84,7 +85,7 @@ _STEP_BACK = update(_TASKS).where(_IS_DUE, _IS_NOBODYS).values(queued_until=None
 _HELD = _TASKS.c.lease_until.is_not(None)
 _HOLD = update(_TASKS).where(_OURS, _HELD).values(lease_until=_LEASE_UNTIL)
 _END = delete(_TASKS).where(_OURS, _HELD, ~_WANTED)
-_COME_BACK = (
+_COME_BACK = Ready(
     update(_TASKS)
     .where(_OURS, _HELD)
     .values(
@@ -176,10 +177,9 @@ def claim(
     What is not its turn steps back: whoever holds the other one, or the clock, comes back to it.
     """
     now = runtime.clock.now()
-    values = {"task": task_id, "now": now, "held_until": now + LEASE}
     with at_once() as database:
         try:
-            row = database.execute(_CLAIM, values).one_or_none()
+            row = _CLAIM.first(database, task=task_id, now=now, held_until=now + LEASE)
         except IntegrityError:
             # Claimed at the same moment as another of its login.
             row = None
@@ -232,7 +232,9 @@ def finish(
         if changed(session, _END, _ours(lease)):
             return True
         next_due_at = lease.started_at
-    return bool(changed(session, _COME_BACK, _ours(lease, next=next_due_at, reason=reason)))
+    database = session.connection() if isinstance(session, Session) else session
+    values = _ours(lease, next=next_due_at, reason=reason)
+    return bool(_COME_BACK.changed(database, **values))
 
 
 def conclude(database: DbConnection, lease: Lease, next_due_at: datetime) -> None:

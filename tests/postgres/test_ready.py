@@ -24,6 +24,9 @@ ADD = Ready(insert(_BEATS).values(name=bindparam("name"), at=bindparam("at")))
 PUT_OFF = Ready(
     update(_BEATS).where(_BEATS.c.at < bindparam("earliest")).values(at=bindparam("earliest"))
 )
+RENAME = Ready(
+    update(_BEATS).values(name="tick", at=bindparam("at")).returning(_BEATS.c.name, _BEATS.c.at)
+)
 LATER = NOW + timedelta(hours=1)
 
 
@@ -43,6 +46,15 @@ def test_every_kind_of_column_is_read_as_ever(any_world: World) -> None:
     assert rows == usual != []
     assert rows[0].id == usual[0].id
     assert rows[0].last_attempt_at.utcoffset() == timedelta(0)
+
+
+def test_what_is_written_gives_rows_and_may_hold_constants() -> None:
+    with at_once() as database:
+        ADD.changed(database, name="clock", at=NOW)
+
+        assert RENAME.all(database, at=LATER) == [("tick", LATER)]
+        assert RENAME.first(database, at=LATER).at == LATER
+        assert PUT_OFF.first(database, earliest=NOW) is None
 
 
 def test_what_is_written_at_once_stays_and_is_counted() -> None:
