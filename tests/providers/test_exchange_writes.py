@@ -15,9 +15,10 @@ from broker.errors import CalendarGone, EditConflict, PermissionMissing, UserErr
 from broker.providers._ews.drafts import windows_name
 from broker.providers.base import EventWriter
 from broker.providers.exchange import Exchange, ExchangeClient
-from sandbox.exchange import zones
 from sandbox.exchange.soap import tag
 from tests.providers.contract import HOUR, NOW, TUESDAY
+from tests.providers.ews_mailbox import Mailbox, single
+from tests.providers.ews_samples import answer, error, message
 from tests.providers.exchange_remote import ExchangeRemote
 
 DRAFT = EventDraft(
@@ -188,23 +189,26 @@ def test_an_event_that_makes_no_sense_is_refused(
     assert "event_refused" == raised.value.code
 
 
-@pytest.mark.parametrize("all_day", [False, True])
-def test_a_zone_that_the_server_does_not_know_is_left_out(
-    client: ExchangeClient,
-    remote: ExchangeRemote,
-    all_day: bool,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delitem(zones.NAMES, "W. Europe Standard Time")
-    draft = replace(DRAFT, tzid="Europe/Berlin")
-    if all_day:
-        first = datetime(2026, 11, 24, tzinfo=UTC)
-        draft = replace(draft, all_day=True, start=first, end=first + DAY)
-    made = save(client, remote, draft)
-    again = save(client, remote, replace(draft, remote_id=made.remote_id), made.etag)
-    for event in (made, again):
-        assert event.start is not None and event.end is not None
-        assert (draft.start, draft.end) == (event.start.at, event.end.at)
+@pytest.mark.parametrize("operation", ["CreateItem", "UpdateItem"])
+@pytest.mark.parametrize("code", ["ErrorTimeZone", "ErrorCalendarInvalidTimeZone"])
+def test_a_zone_that_the_server_does_not_know_is_left_out(operation: str, code: str) -> None:
+    mailbox = Mailbox({"A1": single("A1")})
+
+    def old(body: bytes) -> bytes:
+        if b"W. Europe" in body:
+            return error(operation, code)
+        return answer(operation, message(operation, f"<m:Items>{single('A1')}</m:Items>"))
+
+    nothing = answer("FindItem", message("FindItem", "<m:RootFolder><t:Items/></m:RootFolder>"))
+    mailbox.instead = {"FindItem": lambda _: nothing, operation: old}
+    etag = "KeyA1" if operation == "UpdateItem" else None
+    draft = replace(DRAFT, tzid="Europe/Berlin", remote_id="A1")
+    made = mailbox.client().save("AAA=", draft, etag=etag)
+
+    assert "A1" == made.remote_id
+    said = [body for name, body in mailbox.asked if name == operation]
+    assert [True, False] == [b"W. Europe" in body for body in said]
+    assert b'<t:StartTimeZone Id="UTC"/>' in said[1] and b"13:00:00Z" in said[1]
 
 
 def test_windows_names() -> None:
