@@ -21,7 +21,9 @@ help:  ## Show this list
 run: $(RUN_STAMP)  ## Run everything on this machine; Ctrl-C stops it
 	@$(BIN)/python -m broker.local
 
-test: setup lint  ## Run every check and test; TESTS=tests/core runs a part
+# The checks and the system's packages need the environment, but not each other.
+test: $(DEV_STAMP)  ## Run every check and test; TESTS=tests/core runs a part
+	@$(MAKE) --jobs=2 setup lint
 	@$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
 
 bench: setup  ## Measure against the numbers that we hold ourselves to
