@@ -31,6 +31,7 @@ from broker.web.it_page import ItLink
 from broker.web.pages import App, Choice, Legal, Ways
 from broker.web.phrases import phrases_for
 from broker.web.words import REASONS
+from tests.made_once import TEMPLATES
 
 ROOT = Path(__file__).resolve().parents[2]
 ACME = App(name="Acme Scheduling", url="https://acme.example", accent_color="#0f7b6c")
@@ -313,6 +314,7 @@ def make_app() -> Flask:
     app = Flask(
         __name__, template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static")
     )
+    app.jinja_env.bytecode_cache = TEMPLATES
     app.config.update(SECRET_KEY=secrets.token_hex(), WTF_CSRF_TIME_LIMIT=None)
     CSRFProtect(app)
     translations.install(app)

@@ -15,6 +15,7 @@ from broker.crypto import Vault
 from broker.models import db
 from broker.oauth_server.server import OAuthServer
 from broker.settings import Settings
+from tests.made_once import share_statements
 from tests.oauth_server.partner import (
     NOW,
     CountingThrottle,
@@ -86,6 +87,7 @@ def filled_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     app = make_app(settings, server)
     fill_database(app, vault)
     with app.app_context():
+        share_statements(db.engine)
         db.engine.dispose()
     return folder / "broker.db"
 
@@ -96,6 +98,8 @@ def app(
 ) -> Iterator[Flask]:
     shutil.copy(filled_database, tmp_path / "broker.db")
     app = make_app(settings, server)
+    with app.app_context():
+        share_statements(db.engine)
     yield app
     with app.app_context():
         db.engine.dispose()

@@ -48,6 +48,7 @@ from broker.services.runtime import Runtime
 from broker.settings import Settings
 from broker.sync.keys import event_key, event_place, occurrence_uid, series_uid
 from broker.web import api, errors
+from tests.made_once import share_statements
 
 NOW = datetime(2026, 3, 9, 10, 0, tzinfo=UTC)
 PUBLIC_URL = "https://broker.example"
@@ -375,6 +376,7 @@ def make_world(folder: Path, **changes: Any) -> Iterator[World]:
     errors.register(app, page=lambda code, status: Response(f"page {code}", status))
     with app.app_context():
         db.create_all()
+        share_statements(db.engine)
     try:
         yield World(app, runtime, vault, clock, redis, oauth)
     finally:
