@@ -119,7 +119,8 @@ def blocks(rows: Iterable[Any], shelves: Mapping[str, Shelf], query: Query) -> l
     items = []
     iso, iso_date = times.iso, times.iso_date
     with_ids, with_deleted, local = query.include_ids, query.include_deleted, query.localized_times
-    for start_at, uid, our_id, end_at, all_day, busy, *deleted in rows:
+    for row in rows:
+        start_at, uid, our_id, end_at, all_day, busy = row[:6]
         shelf = shelves[our_id]
         start: Any
         end: Any
@@ -134,7 +135,7 @@ def blocks(rows: Iterable[Any], shelves: Mapping[str, Shelf], query: Query) -> l
         if with_ids:
             item.event_uid = partner_ids.event_uid(shelf.event_pad, uid)
         if with_deleted:
-            item.deleted = any(deleted) or shelf.is_deleted
+            item.deleted = bool(row[6]) or shelf.is_deleted
         items.append(item)
     return items
 
