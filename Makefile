@@ -10,7 +10,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 RUN_STAMP := $(VENV)/stamp-run
 DEV_STAMP := $(VENV)/stamp-dev
 TESTS ?= tests
-WORKERS ?= 2
+# One more than two cores: tests wait for browsers, servers and disks in turn.
+WORKERS ?= 3
 
 help:  ## Show this list
 	@echo "make TARGET, where TARGET is one of:"
