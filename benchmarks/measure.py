@@ -53,6 +53,11 @@ def median_of(rounds: int, once: Callable[[], float]) -> float:
     return statistics.median(once() for _ in range(rounds))
 
 
+def pace_ms() -> float:
+    """Give the CPU-ms that plain Python takes which never changes: the pace of the machine."""
+    return in_process_ms(lambda: {str(number): (number,) for number in range(200_000)})
+
+
 def in_process_ms(action: Callable[[], object]) -> float:
     """Give the CPU-ms that this process spends on an action, in all its threads."""
     began = time.process_time()

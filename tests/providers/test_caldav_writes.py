@@ -34,7 +34,7 @@ from broker.providers.base import EventWriter
 from broker.providers.caldav import CalDav, CalDavClient
 from broker.settings import AppleSettings
 from sandbox.radicale import PASSWORD, USER
-from sandbox.radicale_events import event, wrap
+from sandbox.radicale_events import BERLIN, event, wrap
 from tests import faults
 from tests.providers import icloud_remote
 from tests.providers.contract import HOUR, NOW, TUESDAY, events_of, read
@@ -125,7 +125,8 @@ class TestSave:
             "CATEGORIES:A,B",
             "BEGIN:VALARM\nACTION:DISPLAY\nDESCRIPTION:Ring\nTRIGGER:-PT5M\nEND:VALARM",
         )
-        path = remote.put("theirs.ics", wrap("-//T//EN", BERLIN, event("theirs", *lines)))
+        berlin = BERLIN.format(tzid="Europe/Berlin")
+        path = remote.put("theirs.ics", wrap("-//T//EN", berlin, event("theirs", *lines)))
         (before,) = stored(client, remote)
         draft = replace(DRAFT, uid="theirs", remote_id=path, tzid="Europe/Berlin")
 
@@ -402,24 +403,3 @@ def _text(remote: RadicaleRemote | ICloudRemote, path: str) -> str:
     if isinstance(remote, RadicaleRemote):
         return remote.text(path)
     return remote.ada.text(path.rpartition("/")[2], remote.lab)
-
-
-BERLIN = """\
-BEGIN:VTIMEZONE
-TZID:Europe/Berlin
-BEGIN:DAYLIGHT
-TZOFFSETFROM:+0100
-RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU
-DTSTART:19810329T020000
-TZNAME:CEST
-TZOFFSETTO:+0200
-END:DAYLIGHT
-BEGIN:STANDARD
-TZOFFSETFROM:+0200
-RRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU
-DTSTART:19961027T030000
-TZNAME:CET
-TZOFFSETTO:+0100
-END:STANDARD
-END:VTIMEZONE
-"""
