@@ -52,6 +52,8 @@ CASES: list[tuple[str, Params, str, str]] = [
     ("schemes", {"style": "kerberos"}, "exchange_no_password_login", "login"),
     ("schemes", {"style": "bearer"}, "exchange_no_password_login", "login"),
     ("challenge_loop", {}, "exchange_login_interrupted", "login"),
+    # A server that asks nobody has checked no password: anyone could be taken for anyone.
+    ("schemes", {"style": "none"}, "exchange_no_password_login", "login"),
     # What stands in front.
     ("login_page", {}, "exchange_not_ews", "discovery"),
     ("login_redirect", {}, "exchange_sign_in_page", "discovery"),

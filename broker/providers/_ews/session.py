@@ -137,6 +137,9 @@ class Session:
             raise error_of(fault, operation.name, answer.status)
         if response is None:
             raise ProtocolError(PROVIDER, operation.name, answer.status, detail=NOT_EWS)
+        if self._sign_in.scheme is None:
+            # Who answers without asking for a login has not checked this one.
+            raise ProviderUnavailable(PROVIDER, operation.name, answer.status, detail=NO_SCHEME)
         return operation.read(response)
 
     def stream(self, asked: Streamed[_S], take: Callable[[_S], None]) -> bool:
