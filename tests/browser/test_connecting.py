@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from pycronofy.client import Client
 from werkzeug.serving import make_server
 
 from sandbox.exchange.seed import ADA, GRACE, PASSWORD
-from tests.browser.test_pages_accessibility import ARGUMENTS, CHROMIUM, Quiet
+from tests.browser.test_pages_accessibility import Quiet
 from tests.flows.test_connect_exchange import Office
 from tests.world import REDIRECT, SCOPE, query_of
 
@@ -41,16 +41,6 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         server.shutdown()
         thread.join()
         made.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.fail("run: apt-get install -y chromium")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield launched
-        launched.close()
 
 
 @contextmanager

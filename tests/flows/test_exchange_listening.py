@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from broker.listener import Listener
+from broker.models import at_once
 from broker.services import dispatch, listening, polling
 from broker.services.tasks import Kind
 from sandbox.exchange.seed import ADA, GRACE
@@ -323,12 +325,20 @@ def test_a_wait_that_exchange_asks_for_is_kept(office: Heard) -> None:
     assert office.task()[0] > 60
 
 
-def test_a_database_that_is_away_is_for_the_next_round(office: Heard) -> None:
+def test_a_database_that_is_away_is_for_the_next_round(
+    office: Heard, caplog: pytest.LogCaptureFixture
+) -> None:
     office.settle()
-    with office.app.app_context():
-        from broker.models import db
-
-        db.drop_all()
+    rename = "ALTER TABLE {} RENAME TO {}"
+    with office.app.app_context(), at_once() as database:
+        database.execute(text(rename.format("tasks", "away")))
 
     office.clock.advance(seconds=4)
     office.attend()
+
+    assert "listener missed a round" in caplog.text
+    with office.app.app_context(), at_once() as database:
+        database.execute(text(rename.format("away", "tasks")))
+    office.clock.advance(seconds=4)
+    office.attend()
+    assert office.lines == len(office.listener._posts) == 1

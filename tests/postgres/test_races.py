@@ -76,9 +76,11 @@ def test_tasks_of_a_login_are_claimed_one_at_a_time(any_world: World) -> None:
 
         leases = at_once(any_world, lambda claims=claims: claims.pop()())
 
-        [held] = [lease for lease in leases if lease is not None]
+        held = [lease for lease in leases if lease is not None]
+        assert len(held) == 1
+        over = timedelta(microseconds=-1)
         with any_world.app.app_context():
-            tasks.fail(any_world.runtime, held, "provider_unavailable", timedelta(microseconds=-1))
+            tasks.fail(any_world.runtime, held[0], "provider_unavailable", over)
 
 
 def test_two_clocks_hand_out_a_task_once(any_world: World) -> None:
