@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from urllib.parse import urlsplit
 
-import requests
-
 from sandbox.stand_in.faults import Faults
 
+from .delivery import Courier
 from .errors import ApiError, invalid
 from .model import Channel, Resource
 from .store import Store
 
-log = logging.getLogger(__name__)
-
 Deliver = Callable[[str, dict[str, str]], None]
 
-_TIMEOUT_S = 5
 _DEFAULT_LIFE, _LONGEST_LIFE = timedelta(days=7), timedelta(days=30)
 _CHANNEL_ID = re.compile(r"[A-Za-z0-9\-_+/=]{1,64}")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-
-
-def post(address: str, headers: dict[str, str]) -> None:
-    """Send one notification; a failure is logged, not repeated."""
-    try:
-        requests.post(address, data=b"", headers=headers, timeout=_TIMEOUT_S, allow_redirects=False)
-    except requests.RequestException as problem:
-        log.info("notification lost", extra={"reason": type(problem).__name__})
 
 
 class Pusher:
@@ -44,8 +30,7 @@ class Pusher:
         """Listen to the store. An own `deliver` is called in the changing thread."""
         self._store = store
         self._faults = faults
-        self._deliver = deliver
-        self._pool: ThreadPoolExecutor | None = None
+        self._deliver = deliver or Courier()
         store.on_change.append(self.announce)
 
     def announce(self, touched: set[str]) -> None:
@@ -70,15 +55,7 @@ class Pusher:
             channel.message_number += 1 if state == "sync" else 1 + channel.message_number % 3
             headers = notification(channel, state)
         for _ in range(copies):
-            self._hand_over(channel.address, headers)
-
-    def _hand_over(self, address: str, headers: dict[str, str]) -> None:
-        if self._deliver is not None:
-            self._deliver(address, headers)
-            return
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(4, thread_name_prefix="google-push")
-        self._pool.submit(post, address, headers)
+            self._deliver(channel.address, headers)
 
 
 def notification(channel: Channel, state: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ import requests
 from broker.services.applications import LOCAL_CLIENT_ID, LOCAL_SECRET
 from tests.postgres.cluster import Cluster
 from tests.processes.eventually import all_the_while, eventually
-from tests.processes.people import ADA, Google, connect
+from tests.processes.people import ADA, GRACE, Google, connect
 from tests.processes.stack import UNLIMITED, Stack
 
 pytestmark = pytest.mark.processes
@@ -62,6 +62,22 @@ def test_ten_seconds_without_a_database(cluster: Cluster, pg_stack: Stack) -> No
     eventually(lambda: generated(ada.summaries()) == 120, within_s=60, what="everything")
     assert worker.poll() is None
     assert pg_stack.clock and pg_stack.clock.poll() is None
+
+
+def test_a_change_told_while_the_database_is_away(cluster: Cluster, pg_stack: Stack) -> None:
+    pg_stack.start_ready_worker()
+    google = Google(pg_stack, GRACE)
+    grace = connect(pg_stack, GRACE)
+    eventually(grace.is_synced, within_s=40, what="first sync")
+    eventually(lambda: google.channels() > 0, within_s=20, what="a push channel")
+
+    cluster.stop()
+    google.seed(20)
+    assert grace.get("/v1/account").status_code == 503
+    cluster.start()
+
+    eventually(lambda: grace.get("/v1/account").status_code == 200, within_s=10, what="an answer")
+    eventually(lambda: generated(grace.summaries()) == 20, within_s=60, what="what was told")
 
 
 def asked_for_tokens(stack: Stack) -> list[requests.Response]:

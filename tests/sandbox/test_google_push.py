@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import requests
 
 from sandbox.google import create_app
+from sandbox.google.delivery import WAITS_S, Courier
 from sandbox.google.driver import ApiUser, Visitor, connect
 from sandbox.google.scopes import PREFIX
 
@@ -197,3 +199,54 @@ def test_faults_lose_and_repeat_notifications(app, ada, person, sent):
     app.extensions["faults"].set(ADA, "dup_push", 1)
     person.create_event(**LUNCH)
     assert 3 == len(sent)
+
+
+class Receiver:
+    """Answers notifications as it is told, and remembers the waits between them."""
+
+    def __init__(self, *statuses):
+        self.statuses = list(statuses)
+        self.waits = []
+
+    def __call__(self, address, headers):
+        answer = self.statuses.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def later(self, wait_s, do):
+        self.waits.append(wait_s)
+        do()
+
+
+def deliver_to(receiver):
+    Courier(receiver, receiver.later).attempt(CHANNEL["address"], {})
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_what_a_receiver_could_not_take_is_sent_again(status):
+    receiver = Receiver(status, status, 200, 200)
+
+    deliver_to(receiver)
+
+    assert receiver.statuses == [200]
+    assert receiver.waits == [1, 2]
+
+
+@pytest.mark.parametrize("answer", [200, 204, 302, 404, 429, requests.ConnectionError()])
+def test_what_was_taken_or_refused_is_sent_once(answer):
+    receiver = Receiver(answer, 200)
+
+    deliver_to(receiver)
+
+    assert receiver.statuses == [200]
+    assert not receiver.waits
+
+
+def test_a_receiver_that_stays_away_is_given_up():
+    receiver = Receiver(*[503] * 9)
+
+    deliver_to(receiver)
+
+    assert receiver.waits == list(WAITS_S)
+    assert len(receiver.statuses) == 9 - 1 - len(WAITS_S)
