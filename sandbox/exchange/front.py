@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 
 from sandbox.stand_in.faults import Faults
 
@@ -39,18 +40,20 @@ class Front:
         self.authority = Authority(folder)
         self.accounts = Accounts(store, faults, self.authority.folder / "ntlm-users")
         self._certificates: dict[str, Credentials] = {}
+        self._issuing = Lock()
 
     def credentials(self) -> Credentials:
-        """Return the certificate that the server shows now."""
+        """Return the certificate that the server shows now: the same one to all who ask at once."""
         style = self.faults.style(None, "certificate", "wrong_name") or "usual"
-        if style not in self._certificates:
-            makers = {
-                "wrong_name": self.authority.wrong_name,
-                "expired": self.authority.expired,
-                "unknown_ca": self.authority.unknown_authority,
-            }
-            self._certificates[style] = makers.get(style, self.authority.usual)()
-        return self._certificates[style]
+        with self._issuing:
+            if style not in self._certificates:
+                makers = {
+                    "wrong_name": self.authority.wrong_name,
+                    "expired": self.authority.expired,
+                    "unknown_ca": self.authority.unknown_authority,
+                }
+                self._certificates[style] = makers.get(style, self.authority.usual)()
+            return self._certificates[style]
 
     def answer(self, request: Request) -> Answer:
         """Answer one request and remember it."""

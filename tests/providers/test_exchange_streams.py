@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
-from queue import Queue
+from queue import Empty, Queue
 from threading import Thread
 
 import pytest
@@ -88,7 +88,10 @@ class Listening:
 
     def heard(self) -> frozenset[str]:
         """Wait for the next news."""
-        return self.ear.news.get(timeout=10)
+        try:
+            return self.ear.news.get(timeout=10)
+        except Empty:
+            raise AssertionError(f"nothing was heard, and the end was {self.error!r}") from None
 
     def ended(self) -> BrokerError | None:
         """Wait for the end; gives the error it came with."""
