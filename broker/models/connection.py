@@ -68,11 +68,15 @@ class Subscription(Base):
 
 
 class Revocation(Base):
-    """A credential to give back at its provider, after the connection itself is gone."""
+    """A credential to give back at its provider, after the connection itself is gone.
+
+    *login_digest* is the connection's; None in rows from before it was kept.
+    """
 
     __tablename__ = "revocations"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     provider: Mapped[str] = mapped_column(String(32))
+    login_digest: Mapped[bytes | None]
     wrapped_credential: Mapped[bytes]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -109,7 +109,8 @@ def _end(runtime: Runtime, session: Session, connection: Connection) -> list[str
     """Shred a connection, and give its credential back unless another needs the same grant."""
     now = runtime.clock.now()
     wanted: list[str] = []
-    if not _grant_is_shared(session, connection):
+    provider, login_digest = connection.provider, connection.login_digest
+    if not _is_connected(session, provider, login_digest, but=connection.id):
         secret = connections.credential(runtime.vault, connection)
         if isinstance(secret, OAuthCredential):
             revocation_id = new_id("rev")
@@ -118,7 +119,8 @@ def _end(runtime: Runtime, session: Session, connection: Connection) -> list[str
             session.add(
                 Revocation(
                     id=revocation_id,
-                    provider=connection.provider,
+                    provider=provider,
+                    login_digest=login_digest,
                     wrapped_credential=wrapped,
                     created_at=now,
                 )
@@ -131,12 +133,12 @@ def _end(runtime: Runtime, session: Session, connection: Connection) -> list[str
     return wanted
 
 
-def _grant_is_shared(session: Session, connection: Connection) -> bool:
-    """Tell whether another access mode rests on the same login: providers revoke per user."""
+def _is_connected(session: Session, provider: str, login_digest: bytes, *, but: str = "") -> bool:
+    """Tell whether a connection, *but* that one, rests on a login: providers revoke per user."""
     others = select(func.count()).where(
-        Connection.provider == connection.provider,
-        Connection.login_digest == connection.login_digest,
-        Connection.id != connection.id,
+        Connection.provider == provider,
+        Connection.login_digest == login_digest,
+        Connection.id != but,
     )
     return bool(session.scalar(others))
 
@@ -190,9 +192,12 @@ def retire(runtime: Runtime, lease: Lease) -> None:
 
 
 def revoke_credential(runtime: Runtime, lease: Lease) -> None:
-    """Give a credential back at its provider; it is kept only until that has worked."""
+    """Give a credential back at its provider; it is kept only until that has worked.
+
+    Whoever has connected the same login again keeps it: it would end their new grant as well.
+    """
     revocation = reading().get(Revocation, lease.subject_id)
-    if revocation is not None:
+    if revocation is not None and not _is_needed_again(revocation):
         place = f"revocations:{revocation.id}:credential"
         plain = runtime.vault.unwrap(revocation.wrapped_credential, place)
         secret = connections.decode_credential(plain)
@@ -200,6 +205,11 @@ def revoke_credential(runtime: Runtime, lease: Lease) -> None:
         if isinstance(provider, OAuthProvider) and isinstance(secret, OAuthCredential):
             provider.revoke(secret)
     forget_revocation(runtime, lease)
+
+
+def _is_needed_again(revocation: Revocation) -> bool:
+    login_digest = revocation.login_digest
+    return login_digest is not None and _is_connected(reading(), revocation.provider, login_digest)
 
 
 def forget_revocation(runtime: Runtime, lease: Lease) -> None:

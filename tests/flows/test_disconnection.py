@@ -516,6 +516,27 @@ def test_a_revocation_that_fails_is_tried_again_and_given_up_in_the_end(world: W
     assert world.count("revocations") == 0
 
 
+def test_a_late_revocation_does_not_end_the_grant_of_who_has_connected_again(world: World) -> None:
+    """Google revokes per person and project: the new grant would die with the old one."""
+    left = world.connected(ADA)
+    world.work()
+    real, world.google.app = world.google.app, _unavailable
+    world.revoke_profile(left)
+    world.work()
+    assert world.count("revocations") == 1
+    world.google.app = real
+    tokens = world.connected(ADA)
+
+    world.clock.advance(hours=2)
+    world.work()
+
+    assert (world.count("revocations"), world.calls("/revoke")) == (0, 0)
+    assert world.profile(tokens)["profile_connected"] is True
+    world.revoke_profile(tokens)
+    world.work()
+    assert (world.count("revocations"), world.calls("/revoke")) == (0, 1)
+
+
 def _unavailable(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     start_response("503 Away", [("Content-Type", "text/plain")])
     return [b""]
