@@ -25,11 +25,12 @@ def state() -> ExchangeState:
 
 def _add_events(person: str, count: int, body: Mapping[str, Any]) -> tuple[str, int]:
     """Add to the default calendar."""
-    known = state().find_person(person)
-    if known is None or not state().calendars(known.email):
-        owners = (one for one in state().world.people if state().calendars(one))
-        raise seeding.Refused(f"person must be one of {', '.join(owners)}")
-    return known.email, seed.add_generated(state(), known.email, count)
+    with state().transaction():
+        known = state().find_person(person)
+        if known is None or not state().calendars(known.email):
+            owners = (one for one in state().world.people if state().calendars(one))
+            raise seeding.Refused(f"person must be one of {', '.join(owners)}")
+        return known.email, seed.add_generated(state(), known.email, count)
 
 
 seeding.register(blueprint, _add_events)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,29 +62,32 @@ class Faults:
     def find(self, person: str | None, *names: str) -> Active | None:
         """Return the first of the named faults that is on for the person, without using it up."""
         with self._lock:
-            return next(
-                (a for a in self._active if a.fault in names and a.person in (None, person)), None
-            )
+            return self._first(person, names)
 
     def take(self, person: str | None, *names: str) -> Active | None:
         """Return the first of the named faults that is on, and count one application.
 
         The parameter `after` lets that many requests pass first.
         """
-        found = self.find(person, *names)
-        if found is None:
-            return None
         with self._lock:
+            found = self._first(person, names)
+            if found is None:
+                return None
             if found.params.get("after", 0) > 0:
                 found.params["after"] -= 1
                 return None
             if found.times is not None:
                 found.times -= 1
-                if found.times <= 0 and found in self._active:
+                if found.times <= 0:
                     self._active.remove(found)
-        return found
+            return found
 
     def style(self, person: str | None, name: str, usual: str = "") -> str:
         """Return in which style a fault is on, *usual* where it says none; empty when it is off."""
         found = self.find(person, name)
         return str(found.params.get("style") or usual) if found else ""
+
+    def _first(self, person: str | None, names: Collection[str]) -> Active | None:
+        """Find a fault, with the lock held."""
+        fitting = (a for a in self._active if a.fault in names and a.person in (None, person))
+        return next(fitting, None)
