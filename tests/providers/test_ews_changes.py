@@ -178,6 +178,27 @@ def test_what_cannot_be_read_stays_as_it_was() -> None:
     assert frozenset() == page.deleted
 
 
+def test_what_is_deleted_while_it_is_read_is_not_damaged() -> None:
+    """The next listing says that it is gone."""
+    mailbox = Mailbox({"A1": single("A1")}, [last_page("A1", "Lost")])
+    (page, last) = read(mailbox, "ews:S0")
+
+    assert ["A1"] == [event.remote_id for event in page.events]
+    assert frozenset() == page.skipped == page.deleted and "ews:S1" == last.cursor
+
+
+def test_a_series_that_was_called_off_takes_its_changed_occurrences_along() -> None:
+    """Without their series they would be events of their own."""
+    cancelled = SERIES.replace(
+        "<t:Recurrence>", "<t:IsCancelled>true</t:IsCancelled><t:Recurrence>"
+    )
+    mailbox = Mailbox({"M1": cancelled, "X1": single("X1"), "X2": single("X2")}, [last_page("M1")])
+    page = read(mailbox, "ews:S0")[0]
+
+    assert [("M1", True)] == [(event.remote_id, event.cancelled) for event in page.events]
+    assert 1 == mailbox.names().count("GetItem")
+
+
 def test_other_things_in_the_folder_are_passed_over() -> None:
     strange = (
         '<t:Create><t:MeetingRequest><t:ItemId Id="R1"/></t:MeetingRequest></t:Create>'

@@ -96,6 +96,9 @@ class Reader:
         for ids in batches:
             fetched = self._fetcher.fetch(ids)
             skipped |= fetched.skipped
+            if complete:
+                # What a full read does not meet is removed, and the listing has just named it.
+                skipped |= fetched.gone
             for remote_id, item in fetched.items.items():
                 try:
                     read = read_item(item, remote_id, self._home.zone)
@@ -119,8 +122,13 @@ class Reader:
         return Changes(events, complete=complete, whole_series=True, skipped=frozenset(skipped))
 
     def _current(self, series: Series) -> Series:
-        """Leave out the changed occurrences of which both places are past."""
+        """Leave out the changed occurrences of which both places are past.
+
+        Those of a series that was called off may not know that they are, too.
+        """
         master, since = series.master, self._window.start
+        if master.cancelled:
+            return replace(series, exceptions=())
         lasts = master.end.at - master.start.at if master.start and master.end else timedelta()
         kept = (
             place

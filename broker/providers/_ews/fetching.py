@@ -32,9 +32,10 @@ _UNREADABLE = frozenset({TOO_LARGE, "not well-formed", TOO_MUCH})
 
 @dataclass(slots=True)
 class Fetched:
-    """What became of some ids: events, and ids of which nothing could be made."""
+    """What became of some ids: events, ids that are gone, and those that nothing is made of."""
 
     items: dict[str, etree._Element] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
     skipped: set[str] = field(default_factory=set)
 
 
@@ -71,6 +72,7 @@ class Fetcher:
             batch = self._session.call(GetItem(ids))
             self._read += len(batch.items)
             fetched.items |= batch.items
+            fetched.gone |= batch.gone
             fetched.skipped |= batch.missing
             failed += batch.failed
             tries = tries + 1 if len(batch.left) == len(ids) else 0

@@ -47,13 +47,13 @@ _SHAPES = {
 class Batch:
     """What became of the ids that were asked for.
 
-    *items* are those that are events, *foreign* are of another kind, *missing* are gone or not
-    to be read, *failed* may do better alone, and *left* were not looked at: the server stopped
-    before them.
+    *items* are those that are events, *gone* were deleted since they were listed, *missing* are
+    not to be read, *failed* may do better alone, and *left* were not looked at: the server stopped
+    before them. What is of another kind is in none of them.
     """
 
     items: dict[str, etree._Element]
-    foreign: frozenset[str]
+    gone: frozenset[str]
     missing: frozenset[str]
     failed: tuple[str, ...]
     left: tuple[str, ...]
@@ -74,7 +74,7 @@ class GetItem:
     def read(self, response: etree._Element) -> Batch:
         """Sort the answers. Raises for what concerns the mailbox and not one item."""
         items: dict[str, etree._Element] = {}
-        foreign, missing = set[str](), set[str]()
+        gone, missing = set[str](), set[str]()
         failed, left = list[str](), list[str]()
         for asked, message in paired(self.ids, response, self.name):
             trouble = message.trouble
@@ -83,20 +83,18 @@ class GetItem:
                 event = child(found, f"{T}CalendarItem") if found is not None else None
                 if event is not None:
                     items[asked] = event
-                else:
-                    foreign.add(asked)
             elif trouble.code == BATCH_STOPPED:
                 left.append(asked)
             elif trouble.meaning is Meaning.FAILED and len(self.ids) > 1:
                 failed.append(asked)
+            elif trouble.meaning is Meaning.ITEM_GONE:
+                gone.add(asked)
             elif trouble.meaning in _OF_ONE:
                 missing.add(asked)
             else:
                 raise error_of(trouble, self.name, 200)
-        return Batch(items, frozenset(foreign), frozenset(missing), tuple(failed), tuple(left))
+        return Batch(items, frozenset(gone), frozenset(missing), tuple(failed), tuple(left))
 
 
 # What is wrong with one item, though others of its mailbox are well.
-_OF_ONE = frozenset(
-    {Meaning.ITEM_GONE, Meaning.FOLDER_GONE, Meaning.FORBIDDEN, Meaning.BUG, Meaning.BAD_EVENT}
-)
+_OF_ONE = frozenset({Meaning.FOLDER_GONE, Meaning.FORBIDDEN, Meaning.BUG, Meaning.BAD_EVENT})
