@@ -22,6 +22,8 @@ PER_ADDRESS = 20
 PER_APPLICATION = 200
 PASSWORD_BYTES = 6
 _LONGEST_SHARED = 3
+_UNSEEN = frozenset({"Mn", "Me", "Cf", "Cc"})
+"""The kinds of characters that directories pass over when they look for a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,8 @@ class Rule:
 def of_login(runtime: Runtime, slug: str, host: str, username: str) -> Rule:
     """Give the rule of one login, however its server and user name were typed."""
     site = _site(host) if slug in SERVERS_NAMED_BY_PEOPLE else ""
-    name = unicodedata.normalize("NFKC", username).strip().casefold()
-    local, at, domain = name.rpartition("@")
-    if at and site and _site(domain) == site:
-        # Directories know one account by both, so that its refusals add up there.
-        name = local
-    return Rule("login", digest(runtime, "login", slug, site, name), PER_LOGIN, strict=True)
+    account = _account(username, site)
+    return Rule("login", digest(runtime, "login", slug, site, account), PER_LOGIN, strict=True)
 
 
 def of_typed(runtime: Runtime, slug: str, login: Login) -> list[Rule]:
@@ -60,14 +58,14 @@ def of_typed(runtime: Runtime, slug: str, login: Login) -> list[Rule]:
 
     A mail address counts whichever server it is tried at: without one the search would lead to
     the same account. A user name that is typed beside it counts on its own, so that one account
-    cannot be guessed at under many addresses.
+    cannot be guessed at under many addresses. So does each host that was said yes to: whoever
+    has many domains could lead them all to somebody else's server.
     """
-    if not login.email:
-        return [of_login(runtime, slug, host_of(login.url), login.username or login.url)]
-    typed, own = host_of(login.url), _domain(login.email)
-    logins = [(own, login.email), (typed or own, login.email)]
-    if login.username:
-        logins.append((typed or own, _windows(login.username)))
+    name = _windows(login.username) or login.email or login.url
+    typed = host_of(login.url) or _domain(login.email)
+    logins = [(host, name) for host in (typed, *map(host_of, sorted(login.confirmed)))]
+    if login.email:
+        logins += [(_domain(login.email), login.email), (typed, login.email)]
     return _each_once(of_login(runtime, slug, *one) for one in logins)
 
 
@@ -100,6 +98,19 @@ def password_digest(runtime: Runtime, rule: Rule, password: str) -> bytes:
 
 def digest(runtime: Runtime, *parts: str) -> bytes:
     return runtime.vault.digest("login_refusals", *parts)
+
+
+def _account(username: str, site: str) -> str:
+    """Give a user name as directories tell it from others, so that its refusals add up there.
+
+    They know one account with and without its Windows domain and the site's mail domain, and mind
+    neither case, nor width, nor accents.
+    """
+    marks = unicodedata.normalize("NFKD", username.casefold())
+    plain = "".join(mark for mark in marks if unicodedata.category(mark) not in _UNSEEN)
+    name = plain.casefold().rpartition("\\")[2].strip()
+    local, at, domain = name.rpartition("@")
+    return local if at and site and _site(domain) == site else name
 
 
 def _site(host: str) -> str:

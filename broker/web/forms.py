@@ -31,6 +31,7 @@ LONGEST_ADDRESS = 2000
 LONGEST_USERNAME = 320
 LONGEST_EMAIL = 254
 LONGEST_PASSWORD = 1000
+MOST_CONFIRMED = 8
 # Room for an app-specific password with all that copying may have put around it.
 LONGEST_APP_CODE = 200
 _AS_TYPED = {"autocapitalize": "off", "spellcheck": "false"}
@@ -38,6 +39,8 @@ _AS_TYPED = {"autocapitalize": "off", "spellcheck": "false"}
 _AS_TYPED_AT_APPLE = {"autocapitalize": "none", "autocorrect": "off", "spellcheck": "false"}
 # A mail domain that a server can be looked for at.
 _WORK_EMAIL = re.compile(r"[^@\s/:]+@[^@\s/:.]+(?:\.[^@\s/:.]+)+")
+# With Basic a colon ends the name (RFC 7617 section 2): it would be another account's.
+_USERNAME = Regexp(r"[^:]*\Z", message=N_("A user name has no colon in it. Check it."))
 
 
 class CancelForm(FlaskForm):
@@ -94,7 +97,9 @@ class ConfirmableForm(PasswordForm):
     def confirmed_hosts(self) -> frozenset[str]:
         """Give the hosts that were confirmed for what is typed now."""
         agreed = self.confirmed_for.data == self._about()
-        return frozenset((self.confirmed.data or "").split()) if agreed else frozenset()
+        said = (self.confirmed.data or "").split() if agreed else []
+        # Nobody is asked about so many: each takes a seat at the login guard.
+        return frozenset(said) if len(said) <= MOST_CONFIRMED else frozenset()
 
     def confirm(self, host: str) -> None:
         """Let the next submission of this form say yes to *host* as well."""
@@ -139,6 +144,7 @@ class CalDavForm(ConfirmableForm):
         validators=[
             _UnlessEmailAbove(),
             Length(max=LONGEST_USERNAME, message=N_("This user name is too long. Check it.")),
+            _USERNAME,
         ],
         render_kw={"autocomplete": "username", "dir": "ltr", **_AS_TYPED},
     )
@@ -255,6 +261,7 @@ class ExchangeForm(ConfirmableForm):
         filters=[trimmed],
         validators=[
             Length(max=LONGEST_USERNAME, message=N_("This user name is too long. Check it.")),
+            _USERNAME,
         ],
         render_kw={"autocomplete": "username", "dir": "ltr", **_AS_TYPED},
     )

@@ -189,13 +189,24 @@ def test_guessing_is_paused_before_the_directory_locks_the_account(office: Offic
 
 
 def test_one_account_is_not_guessed_at_under_many_addresses(office: Office) -> None:
-    """C4: the user name counts, whatever mail address stands above it."""
-    for n in range(6):
+    """C4: the user name counts, however it is written and whatever address stands above it."""
+    names = ["CORP/ada", f"{DOMAIN}\\ada", "\\CORP\\ada", ADA, f"\\{ADA}", "CORP\\ada"]
+    for n, name in enumerate(names):
         office.try_login(
-            email=f"nobody{n}@{DOMAIN}", url=MAIL, username="CORP/ada", password=f"{GUESS}{n}"
+            email=f"nobody{n}@{DOMAIN}", url=MAIL, username=name, password=f"{GUESS}{n}"
         )
 
     assert office.refusals <= 4
+
+
+def test_no_name_ends_before_it_was_counted(office: Office) -> None:
+    """C4: with Basic the server would read it up to the colon, so that each were Ada's."""
+    office.refuse("schemes", style="basic")
+    page = office.try_login(url=MAIL, username="CORP\\ada:1", password=GUESS)
+
+    assert "no colon in it" in page.text
+    assert office.is_unfolded(page)
+    assert office.refusals == 0
 
 
 def test_a_server_of_ones_own_ends_no_pause_of_somebody_elses_address(office: Office) -> None:

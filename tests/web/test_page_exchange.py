@@ -78,3 +78,19 @@ def test_what_is_for_it_says_what_to_change(code: str) -> None:
         page = password(form(), problem=code)
     details = page.split('<details class="it"')[1] if words.it else ""
     assert words.for_it is details.startswith(" open")
+
+
+def test_a_user_name_ends_at_no_colon() -> None:
+    """With Basic its server would read on in the password, and take it for another's."""
+    with asked():
+        assert refused(form(username="CORP\\ada:1")) == ["username"]
+
+
+@pytest.mark.parametrize(("hosts", "is_yes"), [(8, True), (9, False)])
+def test_nobody_says_yes_to_that_many_hosts(hosts: int, is_yes: bool) -> None:
+    with asked():
+        sent = form(url="", username="")
+        sent.confirm("mail.hoster.example")
+        sent.confirmed.data = " ".join(f"h{n}.example" for n in range(hosts))
+
+        assert bool(sent.confirmed_hosts()) is is_yes
