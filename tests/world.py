@@ -367,3 +367,10 @@ def form_action(page: TestResponse) -> str:
     found = re.search(r'<form[^>]*action="([^"]+)"', page.text)
     assert found, page.text[:2000]
     return found.group(1).replace("&amp;", "&")
+
+
+def form_targets(page: TestResponse) -> list[str]:
+    """Read from a page's policy where its forms may lead."""
+    directives = page.headers["Content-Security-Policy"].split("; ")
+    (targets,) = (one.split()[1:] for one in directives if one.startswith("form-action "))
+    return targets

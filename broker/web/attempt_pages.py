@@ -42,9 +42,20 @@ def remember(attempt: Attempt) -> None:
         g.locale = attempt.started.locale
     elif attempt.request is not None:
         g.locale = attempt.request.locale
+    g.form_targets = _form_targets(attempt)
+
+
+def _form_targets(attempt: Attempt) -> list[str]:
+    """Say where the forms of an attempt lead by redirect: to a provider, or to the application.
+
+    Both may lead on to other hosts of theirs, and browsers hold the whole chain against
+    `form-action` (CSP level 3): nothing but the scheme of it is known here.
+    """
+    providers = current_runtime().providers.values()
+    ends = [one.consent_endpoint for one in providers if isinstance(one, OAuthProvider)]
     if attempt.request is not None:
-        back = urlsplit(attempt.request.redirect_uri)
-        g.form_targets = [f"{back.scheme}://{back.netloc}"]
+        ends.append(attempt.request.redirect_uri)
+    return sorted({f"{urlsplit(end).scheme}:" for end in ends})
 
 
 def chooser(attempt: Attempt) -> ResponseReturnValue:

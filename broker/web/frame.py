@@ -15,7 +15,6 @@ from werkzeug.routing import BaseConverter
 
 from broker.ids import new_uuid
 from broker.logs import request_id
-from broker.providers.base import OAuthProvider, Provider
 from broker.services.runtime import Runtime
 from broker.web import pages
 from broker.web.layout import legal
@@ -68,7 +67,6 @@ def install(app: Flask, runtime: Runtime) -> None:
     settings = runtime.settings
     expected = urlsplit(settings.public_url).netloc
     everywhere = _EVERYWHERE | (_TRANSPORT_SECURITY if settings.secure else {})
-    targets = _consent_origins(runtime.providers.values())
 
     def before() -> None:
         request_id.set(new_uuid())
@@ -81,7 +79,7 @@ def install(app: Flask, runtime: Runtime) -> None:
         if response.mimetype != "application/json":
             response.headers.extend(_FOR_BROWSERS)
         if response.mimetype == "text/html":
-            response.headers["Content-Security-Policy"] = _policy(targets)
+            response.headers["Content-Security-Policy"] = _policy()
             response.headers.setdefault("Cache-Control", "no-store")
         return response
 
@@ -130,21 +128,15 @@ def error_page(code: str, status: int) -> ResponseReturnValue:
     return pages.problem(code, status=status, retry_url=url, facts=facts, legal=legal())
 
 
-def _policy(targets: list[str]) -> str:
+def _policy() -> str:
     """Write the policy of a page (CSP level 3).
 
-    Forms lead to ourselves, and by redirect to the provider and back to the application:
-    browsers hold the whole chain against `form-action`.
+    Forms lead to ourselves, and on by redirect only in an attempt to connect, which says where.
     """
-    actions = " ".join(["'self'", *targets, *g.get("form_targets", [])])
+    actions = " ".join(["'self'", *g.get("form_targets", [])])
     return (
         "default-src 'none'; "
         f"style-src 'self' 'nonce-{csp_nonce()}'; "
         "script-src 'self'; img-src 'self' https: data:; "
         f"form-action {actions}; frame-ancestors 'none'; base-uri 'none'"
     )
-
-
-def _consent_origins(providers: Iterable[Provider]) -> list[str]:
-    endpoints = (one.consent_endpoint for one in providers if isinstance(one, OAuthProvider))
-    return [f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, endpoints)]

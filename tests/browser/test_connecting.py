@@ -12,6 +12,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 from pycronofy.client import Client
 from werkzeug.serving import make_server
+from werkzeug.utils import redirect
+from werkzeug.wrappers import Request, Response
 
 from sandbox.exchange.seed import ADA, GRACE, PASSWORD
 from tests.browser.test_pages_accessibility import Quiet
@@ -43,8 +45,27 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         made.close()
 
 
+@pytest.fixture(scope="module")
+def callback() -> Iterator[str]:
+    """The callback of an application that leads its people on to another origin of its own."""
+
+    @Request.application
+    def application(asked: Request) -> Response:
+        onward = asked.url.replace("127.0.0.1", "localhost").replace("/callback", "/done")
+        return redirect(onward) if asked.path == "/callback" else Response("back in the shop")
+
+    server = make_server("127.0.0.1", 0, application, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/callback"
+    server.shutdown()
+    thread.join()
+
+
 @contextmanager
-def form(office: Office, browser: Browser, *, scripts: bool) -> Iterator[Page]:
+def form(
+    office: Office, browser: Browser, *, scripts: bool, redirect_uri: str = REDIRECT
+) -> Iterator[Page]:
     """Open the form for Exchange, as an application sends people to it."""
     context = browser.new_context(java_script_enabled=scripts)
     page = context.new_page()
@@ -52,7 +73,7 @@ def form(office: Office, browser: Browser, *, scripts: bool) -> Iterator[Page]:
     asked = {
         "response_type": "code",
         "client_id": office.own["client_id"],
-        "redirect_uri": REDIRECT,
+        "redirect_uri": redirect_uri,
         "scope": SCOPE,
         "provider_name": "exchange",
     }
@@ -100,3 +121,14 @@ def test_without_scripts_a_page_waits_and_leads_on_by_itself(
     # The form was answered by a page and not by the way back, which came after it by itself.
     assert [("POST", 200)] == [answer for answer in answers if answer[0] == "POST"]
     assert query_of(uri)["code"]
+
+
+def test_an_application_may_lead_its_people_on_to_another_origin(
+    office: Office, browser: Browser, callback: str
+) -> None:
+    """Browsers hold each redirect after a form against the policy of the page it was on."""
+    with form(office, browser, scripts=True, redirect_uri=callback) as page:
+        page.get_by_role("button", name="Back to Acme Scheduling").click(no_wait_after=True)
+        page.get_by_text("back in the shop").wait_for()
+
+        assert query_of(page.url)["error"] == "access_denied"

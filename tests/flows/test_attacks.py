@@ -14,7 +14,18 @@ from werkzeug.test import TestResponse
 
 from broker.providers.base import Provider
 from broker.providers.google import Google
-from tests.world import ADA, BROKER, GRACE, REDIRECT, SCOPE, World, csrf, form_action, query_of
+from tests.world import (
+    ADA,
+    BROKER,
+    GRACE,
+    REDIRECT,
+    SCOPE,
+    World,
+    csrf,
+    form_action,
+    form_targets,
+    query_of,
+)
 
 PUBLIC = "https://broker.example"
 APPLICATIONS_AND_PROVIDERS = ("/oauth/", "/v1/", "/hooks/", "/.well-known/")
@@ -317,6 +328,14 @@ def test_every_page_is_framed_by_security_headers(public: World) -> None:
         assert headers["Strict-Transport-Security"].startswith("max-age="), name
         assert "geolocation=()" in headers["Permissions-Policy"], name
         assert "Server" not in headers, name
+
+
+def test_forms_lead_elsewhere_by_redirect_only_while_connecting(public: World) -> None:
+    """E1: by scheme, since CSP level 3 names neither `[::1]` nor where applications lead on to."""
+    connecting = {"chooser", "google", "caldav", "no form token"}
+
+    for name, page in _pages(public, public.browser()).items():
+        assert form_targets(page) == ["'self'"] + ["http:"] * (name in connecting), name
 
 
 @pytest.mark.parametrize("path", ["/v1/account", "/oauth/token", "/v1/nothing", "/health"])
