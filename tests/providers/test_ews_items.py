@@ -225,7 +225,7 @@ NO_END = "<t:NoEndRecurrence><t:StartDate>2026-11-24</t:StartDate></t:NoEndRecur
 @pytest.mark.parametrize(("pattern", "rule"), PATTERNS.items())
 def test_patterns(pattern: str, rule: str) -> None:
     series = series_of(f"{SPAN}<t:Recurrence>{pattern}{NO_END}</t:Recurrence>{BERLIN}")
-    assert (f"RRULE:{rule}",) == series.master.recurrence
+    assert f"RRULE:{rule}" == series.master.recurrence[0]
     assert expand_all(series.master)
 
 
@@ -260,6 +260,65 @@ def test_short_months_take_their_last_day() -> None:
 
     days = [f"{one.start:%m-%d}" for one in expand_all(series.master)[:4]]
     assert ["12-31", "01-31", "02-28", "03-31"] == days
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("<t:DailyRecurrence><t:Interval>2</t:Interval></t:DailyRecurrence>", "11-24"),
+        (
+            "<t:WeeklyRecurrence><t:Interval>1</t:Interval><t:DaysOfWeek>Tuesday Friday"
+            "</t:DaysOfWeek></t:WeeklyRecurrence>",
+            "11-24",
+        ),
+        (
+            "<t:WeeklyRecurrence><t:Interval>1</t:Interval><t:DaysOfWeek>WeekendDay"
+            "</t:DaysOfWeek></t:WeeklyRecurrence>",
+            "11-28",
+        ),
+        ("<t:AbsoluteMonthlyRecurrence><t:DayOfMonth>24</t:DayOfMonth>"
+         "</t:AbsoluteMonthlyRecurrence>", "11-24"),
+        ("<t:AbsoluteMonthlyRecurrence><t:DayOfMonth>31</t:DayOfMonth>"
+         "</t:AbsoluteMonthlyRecurrence>", "11-30"),
+        (
+            "<t:RelativeMonthlyRecurrence><t:DaysOfWeek>Tuesday</t:DaysOfWeek>"
+            "<t:DayOfWeekIndex>Last</t:DayOfWeekIndex></t:RelativeMonthlyRecurrence>",
+            "11-24",
+        ),
+        (
+            "<t:RelativeMonthlyRecurrence><t:DaysOfWeek>Tuesday</t:DaysOfWeek>"
+            "<t:DayOfWeekIndex>First</t:DayOfWeekIndex></t:RelativeMonthlyRecurrence>",
+            "12-01",
+        ),
+        (
+            "<t:AbsoluteYearlyRecurrence><t:DayOfMonth>24</t:DayOfMonth><t:Month>December"
+            "</t:Month></t:AbsoluteYearlyRecurrence>",
+            "12-24",
+        ),
+        (
+            "<t:RelativeYearlyRecurrence><t:DaysOfWeek>Tuesday</t:DaysOfWeek><t:DayOfWeekIndex>"
+            "Fourth</t:DayOfWeekIndex><t:Month>November</t:Month></t:RelativeYearlyRecurrence>",
+            "11-24",
+        ),
+    ],
+)  # fmt: skip
+def test_a_series_begins_where_its_pattern_says(pattern: str, expected: str) -> None:
+    """A start that the pattern does not give is no occurrence: only iCalendar has it so."""
+    series = series_of(f"{SPAN}<t:Recurrence>{pattern}{NO_END}</t:Recurrence>{BERLIN}")
+    first, *_ = expand_all(series.master)
+    assert expected == f"{first.start:%m-%d}"
+
+
+def test_whole_days_begin_where_their_pattern_says() -> None:
+    days = "<t:Start>2026-11-23T23:00:00Z</t:Start><t:End>2026-11-24T23:00:00Z</t:End>"
+    weekly = "<t:WeeklyRecurrence><t:DaysOfWeek>{}</t:DaysOfWeek></t:WeeklyRecurrence>".format
+    content = f"{days}<t:IsAllDayEvent>true</t:IsAllDayEvent><t:Recurrence>{{}}{NO_END}"
+    tuesdays, mondays = (
+        series_of(f"{content.format(weekly(day))}</t:Recurrence>{BERLIN}").master.recurrence
+        for day in ("Tuesday", "Monday")
+    )
+    assert ("RRULE:FREQ=WEEKLY;BYDAY=TU;WKST=SU",) == tuesdays
+    assert "EXDATE;VALUE=DATE:20261124" in mondays
 
 
 def expand_all(master: RemoteEvent) -> list[Any]:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from broker.domain import Attendee, Busy, EventContent, Moment, Participation, RemoteEvent
 from broker.providers._ews.item_times import ONE_DAY, moment, read_instant, stamp, zone_of
 from broker.providers._ews.markup import Fields, T, child, fields_of, id_of
-from broker.providers._ews.recurrences import excluded, read_rule
+from broker.providers._ews.recurrences import begins_on, excluded, read_rule
 
 BUSY = {
     "Free": Busy.FREE,
@@ -218,7 +218,10 @@ def _lines(fields: Fields, start: Moment, tzid: str | None, all_day: bool) -> tu
         moment(read_instant(found.findtext(f"{T}Start"), tzid), tzid, all_day)
         for found in fields.get(f"{T}DeletedOccurrences", ())
     ]
-    return (read_rule(recurrence, start, tzid), *excluded(deleted))
+    rule = read_rule(recurrence, start, tzid)
+    if not begins_on(recurrence, start):
+        deleted.append(start)
+    return (rule, *excluded(deleted))
 
 
 def _exceptions(fields: Fields, tzid: str | None, all_day: bool) -> list[Changed]:

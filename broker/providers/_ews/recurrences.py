@@ -5,6 +5,7 @@ https://learn.microsoft.com/exchange/client-developer/exchange-web-services/recu
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 
@@ -13,7 +14,7 @@ from lxml import etree
 from broker.domain import Moment
 from broker.providers._ews.item_times import month_number, read_date, stamp
 from broker.providers._ews.markup import T, child_text
-from broker.providers._zones import to_utc
+from broker.providers._zones import to_utc, zone_info
 
 _DAYS = {
     "Sunday": "SU", "Monday": "MO", "Tuesday": "TU", "Wednesday": "WE",
@@ -25,6 +26,7 @@ _GROUPS = {
     "WeekendDay": "SU,SA",
 }
 _INDEXES = {"First": 1, "Second": 2, "Third": 3, "Fourth": 4, "Last": -1}
+_WEEK = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
 
 def read_rule(recurrence: etree._Element, start: Moment, tzid: str | None) -> str:
@@ -39,6 +41,19 @@ def read_rule(recurrence: etree._Element, start: Moment, tzid: str | None) -> st
     if not parts or not parts[0].startswith("FREQ="):
         raise ValueError("no pattern")
     return "RRULE:" + ";".join(parts)
+
+
+def begins_on(recurrence: etree._Element, start: Moment) -> bool:
+    """Tell whether a series takes place at its *start*. Raises ValueError as `read_rule` does.
+
+    In Exchange the pattern says so; in iCalendar it does in any case (RFC 5545 section 3.8.5.3).
+    """
+    at = start.at.astimezone(zone_info(start.tzid)) if start.tzid else start.at
+    for found in recurrence:
+        gives = _GIVING.get(etree.QName(found).localname)
+        if gives is not None and not gives(found, at.date()):
+            return False
+    return True
 
 
 def excluded(deleted: list[Moment]) -> list[str]:
@@ -99,7 +114,36 @@ def _weekday_of_month(pattern: etree._Element) -> list[str]:
 
 
 def _month(pattern: etree._Element) -> str:
-    return f"BYMONTH={month_number(child_text(pattern, f'{T}Month') or '')}"
+    return f"BYMONTH={_month_of(pattern)}"
+
+
+def _month_of(pattern: etree._Element) -> int:
+    return month_number(child_text(pattern, f"{T}Month") or "")
+
+
+def _gives_weekday(pattern: etree._Element, day: date) -> bool:
+    codes = (_GROUPS.get(word) or _DAYS[word] for word in _words(pattern, "DaysOfWeek"))
+    return _WEEK[day.weekday()] in ",".join(codes)
+
+
+def _gives_date(pattern: etree._Element, day: date) -> bool:
+    last = monthrange(day.year, day.month)[1]
+    return day.day == min(_number(pattern, "DayOfMonth", 31), last)
+
+
+def _gives_nth_weekday(pattern: etree._Element, day: date) -> bool:
+    index = _INDEXES[child_text(pattern, f"{T}DayOfWeekIndex") or ""]
+    last = monthrange(day.year, day.month)[1]
+    days = [n for n in range(1, last + 1) if _gives_weekday(pattern, day.replace(day=n))]
+    return day.day == days[index - 1 if index > 0 else index]
+
+
+def _gives_yearly_date(pattern: etree._Element, day: date) -> bool:
+    return day.month == _month_of(pattern) and _gives_date(pattern, day)
+
+
+def _gives_yearly_weekday(pattern: etree._Element, day: date) -> bool:
+    return day.month == _month_of(pattern) and _gives_nth_weekday(pattern, day)
 
 
 def _no_end(end: etree._Element, start: Moment, tzid: str | None) -> list[str]:
@@ -143,6 +187,13 @@ _PATTERNS: Mapping[str, Callable[[etree._Element], list[str]]] = {
     "RelativeMonthlyRecurrence": _monthly_on_weekday,
     "AbsoluteYearlyRecurrence": _yearly_on_date,
     "RelativeYearlyRecurrence": _yearly_on_weekday,
+}
+_GIVING: Mapping[str, Callable[[etree._Element, date], bool]] = {
+    "WeeklyRecurrence": _gives_weekday,
+    "AbsoluteMonthlyRecurrence": _gives_date,
+    "RelativeMonthlyRecurrence": _gives_nth_weekday,
+    "AbsoluteYearlyRecurrence": _gives_yearly_date,
+    "RelativeYearlyRecurrence": _gives_yearly_weekday,
 }
 _ENDS: Mapping[str, Callable[[etree._Element, Moment, str | None], list[str]]] = {
     "NoEndRecurrence": _no_end,
