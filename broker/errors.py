@@ -90,8 +90,10 @@ class AttemptOver(UserError):
     """The connect attempt expired, was used before, or began in another browser.
 
     *application_id* is known when it is this browser's own attempt; *may_restart* when it has
-    merely run out.
+    merely run out, and then *handle* where the address of the page does not have it.
     """
+
+    handle: str | None = None
 
     def __init__(
         self, code: str, *, application_id: str | None = None, may_restart: bool = False

@@ -99,19 +99,10 @@ def begin(
     return handle
 
 
-def find(runtime: Runtime, handle: str, browser: str) -> Attempt:
-    """Find the attempt of a page. Raises AttemptOver."""
-    row = reading().scalar(
-        select(ConnectAttempt).filter_by(handle_digest=runtime.vault.digest("attempt", handle))
-    )
-    _check(runtime, row, browser)
-    return _open(runtime, row, handle)
+def find(runtime: Runtime, handle: str, browser: str, *, even_over: bool = False) -> Attempt:
+    """Find the attempt of a page; *even_over* also one that ran out without an end.
 
-
-def restart(runtime: Runtime, handle: str, browser: str, *, client_address: str) -> str:
-    """Open a new attempt for what an attempt that ran out was about; gives its handle.
-
-    Raises AttemptOver unless it was this browser's and did not end.
+    Raises AttemptOver.
     """
     row = reading().scalar(
         select(ConnectAttempt).filter_by(handle_digest=runtime.vault.digest("attempt", handle))
@@ -119,9 +110,13 @@ def restart(runtime: Runtime, handle: str, browser: str, *, client_address: str)
     try:
         _check(runtime, row, browser)
     except AttemptOver as error:
-        if not error.may_restart:
+        if not (even_over and error.may_restart):
             raise
-    old = _open(runtime, row, handle)
+    return _open(runtime, row, handle)
+
+
+def restart(runtime: Runtime, old: Attempt, browser: str, *, client_address: str) -> str:
+    """Open a new attempt for what *old* was about; gives its handle."""
     return begin(
         runtime,
         browser,
@@ -181,14 +176,17 @@ def arrive(runtime: Runtime, slug: str, state: str, browser: str) -> Attempt:
     """
     digest = runtime.vault.digest("state", state)
     row = reading().scalar(select(ConnectAttempt).filter_by(state_digest=digest))
-    _check(runtime, row, browser)
+    flow = _flow(runtime, row) if row is not None and row.provider == slug else None
+    try:
+        _check(runtime, row, browser)
+    except AttemptOver as error:
+        if error.may_restart and flow is not None:
+            error.handle = flow.handle
+        raise
     if row is None or row.provider != slug:
         raise AttemptOver("attempt_over")
-    if row.wrapped_flow is None:
+    if flow is None:
         raise AttemptOver("attempt_used", application_id=row.application_id)
-    flow = msgspec.json.decode(
-        runtime.vault.unwrap(row.wrapped_flow, f"connect_attempts:{row.id}:flow"), type=_Flow
-    )
     attempt_id, application_id = row.id, row.application_id
     with transaction() as session:
         take = (
@@ -203,6 +201,14 @@ def arrive(runtime: Runtime, slug: str, state: str, browser: str) -> Attempt:
         if not changed(session, take):
             raise AttemptOver("attempt_used", application_id=application_id)
     return _open(runtime, row, flow.handle, flow.started)
+
+
+def _flow(runtime: Runtime, row: ConnectAttempt) -> _Flow | None:
+    """Open what a person's way to an OAuth provider began with; None once it was taken."""
+    if row.wrapped_flow is None:
+        return None
+    plain = runtime.vault.unwrap(row.wrapped_flow, f"connect_attempts:{row.id}:flow")
+    return msgspec.json.decode(plain, type=_Flow)
 
 
 def _check(runtime: Runtime, row: ConnectAttempt | None, browser: str) -> None:

@@ -230,7 +230,7 @@ def declined(attempt: Attempt) -> ResponseReturnValue:
 def over(error: AttemptOver) -> ResponseReturnValue:
     """Say that an attempt has run out, or that this is not its browser."""
     application = applications.find(error.application_id) if error.application_id else None
-    handle = (request.view_args or {}).get("handle")
+    handle = error.handle or (request.view_args or {}).get("handle")
     may_restart = error.may_restart and handle is not None
     return pages.problem(
         error.code,

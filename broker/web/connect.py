@@ -15,11 +15,11 @@ from broker.oauth_server.authorization import AuthorizationError, BadClient
 from broker.providers.base import OAuthProvider, PasswordProvider, Provider
 from broker.services import applications, attempts, connect
 from broker.services.attempts import Attempt
-from broker.services.runtime import Runtime, current_runtime
+from broker.services.runtime import current_runtime
 from broker.web import attempt_pages, pages, typed_logins
 from broker.web.forms import CancelForm, ConnectForm
 from broker.web.layout import as_app, legal, page
-from broker.web.translations import _, current_locale
+from broker.web.translations import _, asked_locale, current_locale
 
 log = logging.getLogger(__name__)
 
@@ -66,10 +66,7 @@ def authorize() -> ResponseReturnValue:
     handle = attempts.begin(
         runtime, browser(), request=asked, profile_id=None, client_address=client()
     )
-    slug = _slug_of(runtime, asked.provider_name)
-    if slug is not None:
-        return redirect(url_for("connect.show", handle=handle, slug=slug), 303)
-    return redirect(url_for("connect.choose", handle=handle), 303)
+    return _first_page(handle, asked.provider_name)
 
 
 def relink(profile_id: str) -> ResponseReturnValue:
@@ -86,8 +83,11 @@ def relink(profile_id: str) -> ResponseReturnValue:
 
 def restart(handle: str) -> ResponseReturnValue:
     """Begin again where an attempt ran out."""
-    anew = attempts.restart(current_runtime(), handle, browser(), client_address=client())
-    return redirect(url_for("connect.choose", handle=anew), 303)
+    runtime = current_runtime()
+    old = attempts.find(runtime, handle, browser(), even_over=True)
+    anew = attempts.restart(runtime, old, browser(), client_address=client())
+    named = old.request.provider_name if old.request is not None else None
+    return _first_page(anew, named, locale=asked_locale())
 
 
 def choose(handle: str) -> ResponseReturnValue:
@@ -129,8 +129,11 @@ def go_on(handle: str, slug: str) -> ResponseReturnValue:
 
 
 def cancel(handle: str) -> ResponseReturnValue:
-    """Take the person back to the application, which is told `access_denied`."""
-    attempt = _attempt(handle)
+    """Take the person back to the application, which is told `access_denied`.
+
+    A page that ran out meanwhile may still be left this way.
+    """
+    attempt = attempts.find(current_runtime(), handle, browser(), even_over=True)
     if not CancelForm().validate_on_submit():
         raise AttemptOver("page_expired")
     return attempt_pages.cancelled(attempt)
@@ -248,7 +251,13 @@ def _offered(attempt: Attempt, slug: str) -> Provider | None:
     return current_runtime().providers.get(slug)
 
 
-def _slug_of(runtime: Runtime, provider_name: str | None) -> str | None:
-    """Find the provider that an application preselects; an unknown one shows the choice."""
-    named = (slug for slug, p in runtime.providers.items() if p.provider_name == provider_name)
-    return next(named, None)
+def _first_page(
+    handle: str, provider_name: str | None, *, locale: str | None = None
+) -> ResponseReturnValue:
+    """Lead to the provider that the application preselects; an unknown one shows the choice."""
+    providers = current_runtime().providers.items()
+    named = (slug for slug, found in providers if found.provider_name == provider_name)
+    slug = next(named, None)
+    if slug is None:
+        return redirect(url_for("connect.choose", handle=handle, locale=locale), 303)
+    return redirect(url_for("connect.show", handle=handle, slug=slug, locale=locale), 303)

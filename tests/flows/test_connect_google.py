@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.faults import Faulty, status
+from tests.flows.test_cookies import retry
 from tests.world import ADA, BROKER, GOOGLE, GRACE, REDIRECT, World, csrf, form_action, query_of
 
 if TYPE_CHECKING:
@@ -514,6 +515,34 @@ def test_an_attempt_runs_out(world: World) -> None:
     assert "run out" in late.text
     assert "run out" in browser.get(form_action(page)).text
     assert world.count("connections") == 0
+
+
+def test_who_comes_back_late_begins_again_where_the_application_sent_them(world: World) -> None:
+    """product-behaviour 1.18: a restart button that keeps the parameters."""
+    browser = world.browser()
+    back = world.consent(world.leave(browser, locale="de"))
+    world.clock.advance(minutes=21)
+
+    late = world.arrive(browser, back)
+    anew = browser.get(retry(late))
+
+    page = browser.get(anew.headers["Location"])
+    assert anew.headers["Location"].endswith("/google")
+    assert 'lang="de"' in page.text
+    again = world.arrive(browser, world.consent(world.press(browser, page).headers["Location"]))
+    assert query_of(again.headers["Location"])["state"] == "partner-state"
+
+
+def test_a_page_that_ran_out_may_still_be_left_by_saying_no(world: World) -> None:
+    """product-behaviour 1.1: at any point."""
+    browser = world.browser()
+    page = world.open(browser)
+    world.clock.advance(minutes=21)
+
+    back = world.press(browser, page)
+
+    assert form_action(page).endswith("/cancel")
+    assert query_of(back.headers["Location"])["error"] == "access_denied"
 
 
 def test_the_back_button_after_the_end_changes_nothing(world: World) -> None:
