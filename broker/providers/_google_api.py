@@ -136,6 +136,9 @@ def refusal(answer: Answer, operation: str, path: str, now: datetime) -> BrokerE
     *path* tells whether a calendar was meant: only then may `not found` drop one.
     """
     status, names = answer.status, reasons(answer)
+    asked_for = retry_after(answer.headers, now)
+    if status >= 500 and asked_for:
+        return RateLimited(PROVIDER, operation, status, retry_after=asked_for)
     if status >= 500 or (not names and status not in (410, 429)):
         # No envelope means that the API itself did not answer: a page of a front end or a proxy
         # must not cost a person the connection.
@@ -143,7 +146,7 @@ def refusal(answer: Answer, operation: str, path: str, now: datetime) -> BrokerE
     name = next((name for name in names if name in _MEANINGS), status)
     kind, detail = _MEANINGS.get(name, (ProtocolError, ""))
     if kind is RateLimited:
-        pause = retry_after(answer.headers, now) or (_QUOTA_PAUSE if detail == _QUOTA else None)
+        pause = asked_for or (_QUOTA_PAUSE if detail == _QUOTA else None)
         return RateLimited(PROVIDER, operation, status, retry_after=pause, detail=detail)
     if kind is CalendarGone and not path.startswith("calendars/"):
         kind = PermissionMissing if status == 403 else ProtocolError

@@ -174,8 +174,8 @@ class GoogleGrants:
         the grant does.
         """
         status, error = answer.status, read_refusal(answer)
-        if status == 429 or error == "rate_limit_exceeded":
-            pause = retry_after(answer.headers, self._clock.now())
+        pause = retry_after(answer.headers, self._clock.now())
+        if status == 429 or error == "rate_limit_exceeded" or (status >= 500 and pause):
             return RateLimited(PROVIDER, operation, status, retry_after=pause)
         if not 400 <= status < 500:
             return ProviderUnavailable(PROVIDER, operation, status)

@@ -97,8 +97,9 @@ def test_refused_refresh_costs_a_connection_only_when_clear(
     assert expected is type(refused.value)
 
 
-def test_refresh_is_told_to_wait(canned: Canned) -> None:
-    canned.says(429, {}, **{"Retry-After": "30"})
+@pytest.mark.parametrize("status", [429, 503])
+def test_refresh_is_told_to_wait(canned: Canned, status: int) -> None:
+    canned.says(status, {}, **{"Retry-After": "30"})
 
     with pytest.raises(RateLimited) as refused:
         canned.provider.refresh(HELD)

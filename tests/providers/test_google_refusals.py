@@ -165,6 +165,14 @@ def test_wait(reason: str, headers: Mapping[str, str], pause: timedelta | None) 
     assert pause == error.retry_after
 
 
+@pytest.mark.parametrize("body", [HTML, envelope("backendError")])
+def test_trouble_says_how_long_it_takes(body: Any) -> None:
+    error = refusal(answer(503, body, **{"Retry-After": "7"}), "events.list", EVENTS, NOW)
+
+    assert isinstance(error, RateLimited)
+    assert timedelta(seconds=7) == error.retry_after
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "expected"),
     [
