@@ -1,7 +1,7 @@
 """How notifications reach an address over HTTP, and when they are sent again.
 
-Google tries again, with growing waits, what was answered 500, 502, 503 or 504; every other
-failure loses the notification.
+Google tries again, with growing waits, what was answered 500, 502, 503 or 504. No answer in time
+counts as the last of these; every other failure loses the notification.
 https://developers.google.com/workspace/calendar/api/guides/push
 """
 
@@ -56,6 +56,8 @@ class Courier:
         """Try to deliver now; *tries* came before."""
         try:
             status = self._send(address, headers)
+        except requests.Timeout:
+            status = 504
         except requests.RequestException as problem:
             log.info("notification lost", extra={"reason": type(problem).__name__})
             return

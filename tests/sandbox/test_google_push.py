@@ -223,9 +223,9 @@ def deliver_to(receiver):
     Courier(receiver, receiver.later).attempt(CHANNEL["address"], {})
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_what_a_receiver_could_not_take_is_sent_again(status):
-    receiver = Receiver(status, status, 200, 200)
+@pytest.mark.parametrize("answer", [500, 502, 503, 504, requests.ReadTimeout()])
+def test_what_a_receiver_could_not_take_is_sent_again(answer):
+    receiver = Receiver(answer, answer, 200, 200)
 
     deliver_to(receiver)
 
