@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,7 +21,7 @@ from typing import Any
 import requests
 from redis import Redis
 from rq import Worker
-from sqlalchemy import NullPool, create_engine, or_, select, text
+from sqlalchemy import NullPool, create_engine, or_, select, text, update
 
 from app import create_app
 from broker.embedded_redis import EmbeddedRedis
@@ -35,6 +35,7 @@ from broker.local_environment import (
 )
 from broker.migrating import upgrade
 from broker.models import Task, db
+from broker.services.tasks import Kind
 from broker.settings import Settings
 from broker.supervisor import Child, end_group, spawn
 from tests.processes.eventually import eventually
@@ -43,7 +44,8 @@ Process = subprocess.Popen[bytes]
 
 # Waiting for something asks more often than an application may.
 UNLIMITED = {"REQUESTS_PER_SECOND": "100000", "REQUESTS_PER_MINUTE": "1000000"}
-START_S = 30
+# Patience and no promise: five programs start at once, on a machine that may be busy.
+START_S = 90
 STOP_S = 20
 
 
@@ -178,6 +180,14 @@ class Stack:
         """Tell whether some worker holds a task of a kind."""
         query = "select 1 from tasks where kind = :kind and lease_until is not null"
         return bool(self.sql(query, kind=kind))
+
+    def put_off_polls(self) -> None:
+        """Let no calendar be looked at unasked: whatever is synced now was told of."""
+        now = datetime.now(UTC)
+        polls = (Task.kind == Kind.SYNC_CALENDAR.value, Task.lease_until.is_(None))
+        with self._engine.begin() as connection:
+            put_off = update(Task).where(*polls, Task.due_at > now)
+            connection.execute(put_off.values(due_at=now + timedelta(hours=6)))
 
     def end(self, process: Process, number: int = signal.SIGKILL) -> int:
         """Send a signal to a process that we started and wait for its end."""

@@ -69,7 +69,7 @@ def test_a_change_told_while_the_database_is_away(cluster: Cluster, pg_stack: St
     google = Google(pg_stack, GRACE)
     grace = connect(pg_stack, GRACE)
     eventually(grace.is_synced, within_s=40, what="first sync")
-    eventually(lambda: google.channels() > 0, within_s=20, what="a push channel")
+    eventually(lambda: google.channels() == 3, within_s=20, what="push channels")
 
     cluster.stop()
     google.seed(20)

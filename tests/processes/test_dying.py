@@ -74,10 +74,11 @@ def connected(stack: Stack, person: str) -> Partner:
 def test_a_worker_killed_in_the_middle_of_a_page_is_replaced(stack: Stack, worker: Process) -> None:
     google = Google(stack, ADA)
     ada = connected(stack, ADA)
+    stack.put_off_polls()
     before = stack.count("events")
     google.fault("slow", seconds=1, times=1)
     google.fault("slow", person=None, seconds=60, times=1)
-    google.seed(2600)
+    google.seed(1100)
     eventually(lambda: stack.count("events") > before, within_s=30, what="the first page")
     half = stack.count("events")
     stack.start_ready_worker()
@@ -85,9 +86,9 @@ def test_a_worker_killed_in_the_middle_of_a_page_is_replaced(stack: Stack, worke
     stack.end(worker, SIGKILL)
 
     took_s = seconds_until(
-        lambda: stack.count("events") == before + 2600, within_s=SYNC_S, what="recovery"
+        lambda: stack.count("events") == before + 1100, within_s=SYNC_S, what="recovery"
     )
-    assert half < before + 2600
+    assert half < before + 1100
     assert took_s <= RECOVERY_S
     eventually(lambda: not difference(ada, google), within_s=SYNC_S, what="the calendar")
 
@@ -134,6 +135,7 @@ def test_redis_may_be_killed_while_a_job_runs(stack: Stack, worker: Process) -> 
 def test_a_hung_job_is_stopped_by_its_timeout(stack: Stack, worker: Process) -> None:
     google = Google(stack, ALAN)
     alan = connected(stack, ALAN)
+    stack.put_off_polls()
     stack.end(stack.clock)
     google.fault("lost_push")
     google.seed(1)
