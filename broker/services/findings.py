@@ -90,6 +90,7 @@ _CODES: Mapping[str, StepName] = {
     "exchange_account_closed": StepName.LOGIN,
     "exchange_login_interrupted": StepName.LOGIN,
     "exchange_login_rejected": StepName.LOGIN,
+    "exchange_no_login_asked": StepName.LOGIN,
     "exchange_no_password_login": StepName.LOGIN,
     "exchange_misconfigured": StepName.DISCOVERY,
     "exchange_not_ews": StepName.DISCOVERY,

@@ -168,6 +168,20 @@ EXCHANGE = {
             " authentication. Switch NTLM on for the EWS virtual directory, or Basic over HTTPS."
         ),
     ),
+    "exchange_no_login_asked": Words(
+        N_("Your server let us in without asking for a login"),
+        N_("Nobody checked your password, so we cannot know whose calendars these are."),
+        N_("Your IT department can change that. Send them the part below."),
+        N_("Try again"),
+        Press.RETRY,
+        field="url",
+        for_it=True,
+        unfolds=True,
+        it=N_(
+            "EWS answered before it had asked for a login, so that anybody would be let in. Let"
+            " Exchange itself ask for NTLM or Basic, and no proxy sign in for everybody."
+        ),
+    ),
     "exchange_login_interrupted": Words(
         N_("The sign-in was cut off on the way"),
         N_("Something between us and your server does not keep the connection that it needs."),

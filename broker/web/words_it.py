@@ -141,6 +141,18 @@ ADVICE: Mapping[str, tuple[Advice, ...]] = {
             " -BasicAuthentication $true",
         ),
     ),
+    "exchange_no_login_asked": (
+        Advice(
+            N_(
+                "%(host)s answered EWS without asking for a login. As a rule a proxy in front signs"
+                " in for everybody: let it pass the question and the login through instead."
+            )
+        ),
+        Advice(
+            N_("Where no proxy does, look at how EWS itself lets its clients sign in:"),
+            "Get-WebServicesVirtualDirectory | Format-List Server,*Authentication",
+        ),
+    ),
     "exchange_login_interrupted": (
         Advice(
             N_(

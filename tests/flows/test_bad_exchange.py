@@ -53,7 +53,7 @@ CASES: list[tuple[str, Params, str, str]] = [
     ("schemes", {"style": "bearer"}, "exchange_no_password_login", "login"),
     ("challenge_loop", {}, "exchange_login_interrupted", "login"),
     # A server that asks nobody has checked no password: anyone could be taken for anyone.
-    ("schemes", {"style": "none"}, "exchange_no_password_login", "login"),
+    ("schemes", {"style": "none"}, "exchange_no_login_asked", "login"),
     # What stands in front.
     ("login_page", {}, "exchange_not_ews", "discovery"),
     ("login_redirect", {}, "exchange_sign_in_page", "discovery"),

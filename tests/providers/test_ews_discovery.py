@@ -26,6 +26,7 @@ from tests.providers.ews_internet import (
     Internet,
     Page,
     calendar,
+    mailbox,
     moved,
     pox,
     refused,
@@ -324,7 +325,17 @@ def test_what_colleagues_taught_is_tried_first(internet: Internet) -> None:
     # It says of itself that it has been renewed since.
     assert ("CORP\\ada", "Basic Exchange2010_SP2") == (credential.username, credential.dialect)
     assert [(f"mail.{DOMAIN}", "CORP\\ada")] == internet.sent
-    assert 1 == len(internet.calls)
+    assert 2 == len(internet.calls)
+
+
+@pytest.mark.parametrize("dialect", ["Basic Exchange2010_SP2", "NTLM Exchange2010_SP2", ""])
+def test_a_server_of_colleagues_that_asks_nobody_any_more_proves_nobody(
+    internet: Internet, dialect: str
+) -> None:
+    """C7: it is seen anew, and without a password."""
+    internet.hosts[f"https://mail.{DOMAIN}"] = {"/ews/exchange.asmx": mailbox(calendar())}
+    assert "exchange_no_login_asked" == code_of(internet, known=(KnownServer(EWS, "", dialect),))
+    assert {""} == {one.tried for one in internet.steps}
 
 
 def test_a_planted_server_collects_no_passwords(internet: Internet) -> None:
@@ -378,6 +389,7 @@ def test_somebody_elses_address_is_not_believed(internet: Internet) -> None:
         (Response(answer("GetFolder", DENIED, DENIED), content_type=XML), "exchange_ews_off"),
         (Response(fault("ErrorAccessDenied"), 500, content_type=XML), "exchange_ews_off"),
         (Response(fault("ErrorNonExistentMailbox"), 500, content_type=XML), "exchange_no_mailbox"),
+        (Response(fault("ErrorMissingEmailAddress"), 500, content_type=XML), "exchange_no_mailbox"),
         (Response(fault("ErrorPasswordExpired"), 500, content_type=XML), "exchange_account_closed"),
     ],
 )

@@ -42,7 +42,7 @@ from broker.providers._ews.faults import PROVIDER
 from broker.providers._ews.folders import CALENDAR, Folder, GetFolder, Place
 from broker.providers._ews.moving import Following
 from broker.providers._ews.reasons import reason
-from broker.providers._ews.session import Session
+from broker.providers._ews.session import Session, without_scheme
 from broker.providers.host_trust import HostTrust
 from broker.trace import mark_refused
 
@@ -94,7 +94,8 @@ class Joining:
             if not known.approved and not self._search.may_send(known.url):
                 continue
             try:
-                return self._proved(known.url, known.dialect)
+                # What it takes and asks for is seen anew, before a password goes there.
+                return self._proved(known.url, without_scheme(known.dialect))
             except LoginRejected:
                 raise
             except (UserError, ProviderError) as error:

@@ -19,7 +19,7 @@ from broker.providers._ews.faults import NOT_EWS, PROVIDER, Trouble, error_of, r
 from broker.providers._ews.markup import MAX_BYTES, SOAP, UnreadableXml, parse_chunks
 from broker.providers._ews.meanings import Meaning
 from broker.providers._ews.moving import Following
-from broker.providers._ews.signing_in import NO_SCHEME, NoScheme, Scheme, SignIn
+from broker.providers._ews.signing_in import NO_SCHEME, NOT_ASKED, NoScheme, Scheme, SignIn
 from broker.providers._ews.statuses import status_error
 from broker.transport_failures import TOO_LARGE
 
@@ -139,7 +139,7 @@ class Session:
             raise ProtocolError(PROVIDER, operation.name, answer.status, detail=NOT_EWS)
         if self._sign_in.scheme is None:
             # Who answers without asking for a login has not checked this one.
-            raise ProviderUnavailable(PROVIDER, operation.name, answer.status, detail=NO_SCHEME)
+            raise ProviderUnavailable(PROVIDER, operation.name, answer.status, detail=NOT_ASKED)
         return operation.read(response)
 
     def stream(self, asked: Streamed[_S], take: Callable[[_S], None]) -> bool:
@@ -262,6 +262,11 @@ def envelope(body: str, version: Version) -> bytes:
         f'<soap:Header><t:RequestServerVersion Version="{version}"/></soap:Header>'
         f"<soap:Body>{body}</soap:Body></soap:Envelope>"
     ).encode()
+
+
+def without_scheme(dialect: str) -> str:
+    """Give a dialect that leaves it to the server to ask for a login, as if nobody had yet."""
+    return " ".join(word for word in dialect.split() if word not in {*Scheme})
 
 
 def read_dialect(dialect: str) -> tuple[Scheme | None, Version, Version]:

@@ -32,6 +32,7 @@ from broker.http import Answer, Call, Http
 
 NOT_KEPT = "connection not kept"
 NO_SCHEME = "no way to log in"
+NOT_ASKED = "no login asked for"
 NO_CHALLENGE = "no challenge"
 
 _TOKEN = re.compile(
