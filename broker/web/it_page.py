@@ -22,7 +22,7 @@ from broker.web.layout import App, Legal, page
 from broker.web.phrases import FACT_LABELS
 from broker.web.translations import _, upright
 from broker.web.words import words_for
-from broker.web.words_it import ADVICE
+from broker.web.words_it import ADVICE, SELF_SIGNED
 
 DAY_FORMAT = "%Y-%m-%d"
 
@@ -89,7 +89,10 @@ def _advice(diagnosis: Diagnosis) -> Iterator[_Shown]:
     }
     plain |= _certificate_words(diagnosis)
     marked = {name: upright(value) for name, value in plain.items()}
-    for advice in ADVICE.get(diagnosis.reason or "", ()):
+    found = ADVICE.get(diagnosis.reason or "", ())
+    if diagnosis.reason == "certificate_untrusted" and _is_self_signed(_chain(diagnosis)):
+        found = SELF_SIGNED
+    for advice in found:
         if advice.provider not in {"", diagnosis.provider}:
             continue
         yield _Shown(Markup(_(advice.text)) % marked, advice.command % plain)  # noqa: S704
@@ -108,6 +111,10 @@ def _chain(diagnosis: Diagnosis) -> tuple[Certificate, ...]:
     host = _host(diagnosis)
     shown = (step.chain for step in reversed(diagnosis.steps) if step.host == host and step.chain)
     return next(shown, ())
+
+
+def _is_self_signed(chain: Sequence[Certificate]) -> bool:
+    return len(chain) == 1 and chain[0].issuer == chain[0].subject
 
 
 def _certificate_words(diagnosis: Diagnosis) -> dict[str, str]:

@@ -39,6 +39,22 @@ _OWN_AUTHORITY = Advice(
     ),
     "flask authority-add %(host)s FILE",
 )
+SELF_SIGNED = (
+    Advice(
+        N_(
+            "%(host)s has signed its certificate itself. Install one for clients outside: of a"
+            " public authority, or of your company's own, which the people who run this service can"
+            " then trust for this one host."
+        )
+    ),
+    Advice(
+        N_("Exchange makes such a certificate when it is installed. See which ones it has:"),
+        "Get-ExchangeCertificate | Format-List Subject,IsSelfSigned,Services,NotAfter",
+        "exchange",
+    ),
+)
+"""Instead of what is said of a `certificate_untrusted` that has an issuer."""
+
 _EXTENDED_PROTECTION = Advice(
     N_(
         "Extended Protection: we send the channel binding of the certificate that we see, which is"

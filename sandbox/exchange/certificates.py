@@ -68,11 +68,15 @@ class Authority:
         """Return a certificate that a company's own authority has issued."""
         return self._issue("unknown-ca", NAMES, self._company)
 
+    def self_signed(self) -> Credentials:
+        """Return what Exchange makes for itself when it is installed."""
+        return self._issue("self-signed", NAMES, None)
+
     def _issue(
         self,
         label: str,
         names: tuple[str, ...],
-        issuer: _Pair,
+        issuer: _Pair | None,
         *,
         until: timedelta = _LASTS,
         loopback: bool = True,
@@ -82,15 +86,15 @@ class Authority:
         alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
         if loopback:
             alternatives.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+        signer, by = (issuer[0].subject, issuer[1]) if issuer else (named(names[0]), key)
         certificate = (
-            begun(named(names[0]), issuer[0].subject, key, end - _LASTS - timedelta(days=2), end)
+            begun(named(names[0]), signer, key, end - _LASTS - timedelta(days=2), end)
             .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
             .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer[1].public_key()),
-                critical=False,
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key()), critical=False
             )
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .sign(issuer[1], hashes.SHA256())
+            .sign(by, hashes.SHA256())
         )
         place = self.folder / f"{label}.pem"
         _write(place, private_pem(key) + certificate.public_bytes(serialization.Encoding.PEM))

@@ -9,7 +9,8 @@ FAULTS: dict[str, str] = {
     "kerberos (Negotiate that takes no NTLM), bearer, none, joined with commas.",
     "extended_protection": "Channel binding by `style`: require (as without one), allow, none, or "
     "bridged, where a proxy with another certificate ends TLS.",
-    "certificate": "The certificate by `style`: wrong_name (as without one), expired, unknown_ca.",
+    "certificate": "The certificate by `style`: wrong_name (as without one), expired, unknown_ca, "
+    "self_signed.",
     "disabled": "The account is disabled: 401 as for a wrong password.",
     "locked": "The account is locked: 401 as for a wrong password.",
     "password_expired": "The password has expired: 401.",

@@ -51,6 +51,7 @@ class Front:
                     "wrong_name": self.authority.wrong_name,
                     "expired": self.authority.expired,
                     "unknown_ca": self.authority.unknown_authority,
+                    "self_signed": self.authority.self_signed,
                 }
                 self._certificates[style] = makers.get(style, self.authority.usual)()
             return self._certificates[style]

@@ -79,6 +79,10 @@ CERTIFICATES = {
         f"flask authority-add {MAIL} FILE",
         "ends with a certificate of CN=CORP-DC01-CA",
     ],
+    "self_signed": [
+        f"{MAIL} has signed its certificate itself",
+        "Get-ExchangeCertificate",
+    ],
     "wrong_name": [f"The certificate does not name {MAIL}. It names: {', '.join(WRONG_NAMES)}."],
     "expired": [f"Renew the certificate of {MAIL}", f"CN={NAMES[0]} was good from 20"],
 }
@@ -94,6 +98,7 @@ def test_what_is_wrong_with_a_certificate_is_named(office: Office, style: str) -
 
     for expected in CERTIFICATES[style]:
         assert expected in text
+    assert ("authority-add" in text) is (style == "unknown_ca")
     assert re.search(r"Certificate ?CN=.* for .* by CN=.*, 20\d\d-\d\d-\d\d to 20", text)
     assert re.search(r"SHA-256 ?[0-9a-f]{64}", text)
     assert "CN=" not in failed.text

@@ -262,6 +262,7 @@ def test_sync_takes_one_to_512(corp: Company, most: object) -> None:
         ("wrong_name", "Hostname mismatch|IP address mismatch|doesn't match"),
         ("expired", "certificate has expired"),
         ("unknown_ca", "unable to get local issuer|self-signed"),
+        ("self_signed", "self-signed"),
     ],
 )
 def test_certificates(corp: Company, style: str, problem: str) -> None:
