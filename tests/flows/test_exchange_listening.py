@@ -38,6 +38,11 @@ class Heard(Office):
         self.listener.close()
         super().close()
 
+    def stop(self) -> None:
+        """Stop listening, and wait for whoever takes longer than the clock would."""
+        self.listener.close()
+        self.until(self.ended)
+
     def attend(self, listener: Listener | None = None) -> None:
         """Let a round of the clock go by."""
         with self.app.app_context():
@@ -124,7 +129,7 @@ def test_without_the_setting_nobody_listens(tmp_path: Path) -> None:
 
 def test_switching_it_off_forgets_who_was_listened_to(office: Heard) -> None:
     office.settle()
-    office.listener.close()
+    office.stop()
 
     office.attend(Listener(office.app, office.runtime, 0))
 
@@ -185,9 +190,8 @@ def test_no_more_lines_than_the_setting_allows(tmp_path: Path) -> None:
 def test_a_stop_ends_every_line_and_another_clock_goes_on(office: Heard) -> None:
     tokens = office.settle()
 
-    office.listener.close()
+    office.stop()
 
-    assert office.ended()
     assert office.task()[:2] == (0.0, None)
     office.add("Meanwhile")
     office.listener = office.another()
@@ -231,7 +235,7 @@ def test_a_line_that_breaks_again_and_again_is_tried_less_and_less(office: Heard
 def test_a_refused_password_ends_everything_at_once(office: Heard) -> None:
     """C4: refused once, by whoever came first, and never sent again."""
     tokens = office.settle()
-    office.listener.close()
+    office.stop()
     office.refuse("password_changed")
     before = office.refusals
 

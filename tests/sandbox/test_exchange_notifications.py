@@ -187,12 +187,11 @@ def test_streams_of_a_login_are_limited(corp: Company) -> None:
     corp.faults.set(None, "version", style="Exchange2013")
     subscription = texts(subscribe(corp, "Streaming"), "SubscriptionId")[0]
     streams = [Stream(corp, subscription) for _ in range(3)]
-    for stream in streams:
-        stream.envelope()
     fourth = Stream(corp, subscription)
 
     assert "ErrorExceededConnectionCount" in fourth.answer.text
     assert "<m:ConnectionStatus>Closed<" in fourth.answer.text
+    assert "<m:ConnectionStatus>OK<" in streams[-1].envelope()
     for stream in (*streams, fourth):
         stream.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import chain
 
 from ..context import Context
 from ..model import Subscription
@@ -36,7 +37,9 @@ def get_streaming_events(context: Context) -> str | Streamed:
         inside = "".join(tag("SubscriptionId", one) for one in ids).replace("t:", "m:")
         inside = f"<m:ErrorSubscriptionIds>{inside}</m:ErrorSubscriptionIds>{_status('Closed')}"
         return answer(_NAME, [failure(_NAME, refusal, inside)])
-    return Streamed(_chunks(_envelopes(context, found, minutes * 60.0)))
+    moments = _envelopes(context, found, minutes * 60.0)
+    # It has begun, and counts, before the next request can look at how many there are.
+    return Streamed(_chunks(chain([next(moments)], moments)))
 
 
 def _envelopes(context: Context, found: list[Subscription], lasts_s: float) -> Iterator[list[str]]:
