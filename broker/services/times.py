@@ -54,14 +54,21 @@ def latest(moments: Iterable[datetime | None]) -> datetime | None:
 
 
 def localized(epoch_s: int, tzid: str | None, *, all_day: bool) -> LocalTime:
-    """Write a time together with its zone; a zone that we do not know becomes Etc/UTC."""
+    """Write a time together with its zone; a zone that we do not know becomes Etc/UTC.
+
+    So does one whose clocks would leave the years 1 to 9999, where some events without an end
+    are said to end.
+    """
     name = tzid if tzid and zone(tzid) else UTC_NAME
     if all_day:
         return LocalTime(iso_date(epoch_s), name)
-    if name == UTC_NAME:
-        return LocalTime(iso(epoch_s), name)
-    shift_s, offset = _offset(name, epoch_s // DAY_S) or _offset_at(name, epoch_s)
-    return LocalTime(iso(epoch_s + shift_s)[:-1] + offset, name)
+    if name != UTC_NAME:
+        try:
+            shift_s, offset = _offset(name, epoch_s // DAY_S) or _offset_at(name, epoch_s)
+            return LocalTime(iso(epoch_s + shift_s)[:-1] + offset, name)
+        except (ValueError, OverflowError):
+            pass
+    return LocalTime(iso(epoch_s), UTC_NAME)
 
 
 @lru_cache(maxsize=1024)

@@ -46,6 +46,16 @@ def test_localized_is_right_on_the_days_when_clocks_change(zone: str) -> None:
         assert times.localized(epoch_s, zone, all_day=False).time == at.isoformat()
 
 
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York", "Pacific/Kiritimati"])
+def test_localized_writes_the_first_and_the_last_time_that_there_is(zone: str) -> None:
+    """Events that never end are said to end on the last day of the calendar."""
+    for at in (datetime.min.replace(tzinfo=UTC), datetime.max.replace(microsecond=0, tzinfo=UTC)):
+        found = times.localized(int(at.timestamp()), zone, all_day=False)
+
+        assert datetime.fromisoformat(found.time) == at
+        assert found.tzid in (zone, times.UTC_NAME)
+
+
 @pytest.mark.parametrize(
     ("text", "written"),
     [

@@ -130,6 +130,7 @@ def test_localized_times_are_objects_in_the_events_own_zone(
         content=EventContent(start_tzid="Mars/Base", end_tzid="Mars/Base"),
     )
     world.event(work, "2026-03-13", "2026-03-14", content=EventContent())
+    world.event(work, "2026-03-14T13:00", "9999-12-31T23:30", content=MEETING)
 
     events = maria.events(localized_times="true")
 
@@ -138,9 +139,11 @@ def test_localized_times_are_objects_in_the_events_own_zone(
         {"time": "2026-03-11T13:00:00Z", "tzid": "Etc/UTC"},
         {"time": "2026-03-12T13:00:00Z", "tzid": "Etc/UTC"},
         {"time": "2026-03-13", "tzid": "Europe/Zurich"},
+        {"time": "2026-03-14T14:00:00+01:00", "tzid": "Europe/Zurich"},
     ]
     assert events[0]["end"]["time"] == "2026-03-10T15:30:00+01:00"
     assert events[3]["end"] == {"time": "2026-03-14", "tzid": "Europe/Zurich"}
+    assert events[4]["end"] == {"time": "9999-12-31T23:30:00Z", "tzid": "Etc/UTC"}
 
 
 def test_occurrences_of_a_series_share_an_identifier_and_have_their_own_uids(
