@@ -199,10 +199,10 @@ def _home_zone(calendars: Iterable[Any]) -> str:
     """
     known = [(row.primary, row.tzid) for row in calendars if row.tzid is not None]
     primary = next((tzid for is_primary, tzid in known if is_primary), None)
-    if primary is not None:
-        return str(primary)
-    common = Counter(tzid for _, tzid in known).most_common(1)
-    return str(common[0][0]) if common else times.UTC_NAME
+    if primary is None:
+        common = Counter(tzid for _, tzid in known).most_common(1)
+        primary = common[0][0] if common else times.UTC_NAME
+    return times.zone_name(primary)
 
 
 def _identity(runtime: Runtime, row: Any) -> Identity:

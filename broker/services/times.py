@@ -16,7 +16,11 @@ import msgspec
 
 DAY_S = 86_400
 UTC_NAME = "Etc/UTC"
+"""UTC as the partner API calls it."""
 
+_UTC_NAMES = frozenset(
+    {"Etc/UCT", "Etc/Universal", "Etc/Zulu", "UCT", "UTC", "Universal", "Zulu", UTC_NAME}
+)
 _EPOCH = date(1970, 1, 1)
 _WHOLE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -59,7 +63,7 @@ def localized(epoch_s: int, tzid: str | None, *, all_day: bool) -> LocalTime:
     So does one whose clocks would leave the years 1 to 9999, where some events without an end
     are said to end.
     """
-    name = tzid if tzid and zone(tzid) else UTC_NAME
+    name = zone_name(tzid) if tzid and zone(tzid) else UTC_NAME
     if all_day:
         return LocalTime(iso_date(epoch_s), name)
     if name != UTC_NAME:
@@ -69,6 +73,11 @@ def localized(epoch_s: int, tzid: str | None, *, all_day: bool) -> LocalTime:
         except (ValueError, OverflowError):
             pass
     return LocalTime(iso(epoch_s), UTC_NAME)
+
+
+def zone_name(tzid: str) -> str:
+    """Give a zone's name as the partner API writes it: UTC has several, of which it knows one."""
+    return UTC_NAME if tzid in _UTC_NAMES else tzid
 
 
 @lru_cache(maxsize=1024)

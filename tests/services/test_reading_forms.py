@@ -56,6 +56,15 @@ def test_localized_writes_the_first_and_the_last_time_that_there_is(zone: str) -
         assert found.tzid in (zone, times.UTC_NAME)
 
 
+@pytest.mark.parametrize("name", ["UTC", "Zulu", "Etc/UTC", "Mars/Base", None])
+def test_utc_has_one_name(name: str | None) -> None:
+    """Providers call it `UTC` when a time has no other zone."""
+    timed, all_day = (times.localized(0, name, all_day=mark) for mark in (False, True))
+
+    assert timed == times.LocalTime("1970-01-01T00:00:00Z", "Etc/UTC")
+    assert all_day == times.LocalTime("1970-01-01", "Etc/UTC")
+
+
 @pytest.mark.parametrize(
     ("text", "written"),
     [

@@ -89,6 +89,7 @@ def test_zone_is_the_primary_calendars_or_the_most_common_one(world: World) -> N
     oslo, rome = ("Europe/Oslo", False), ("Europe/Rome", False)
     assert zone_of(oslo, oslo, ("Europe/Rome", True)) == "Europe/Rome"
     assert zone_of(rome, oslo, oslo, (None, True)) == "Europe/Oslo"
+    assert zone_of(("UTC", True)) == "Etc/UTC"
     assert zone_of((None, True)) == "Etc/UTC"
     assert zone_of() == "Etc/UTC"
 
