@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from hypothesis import settings
 from spnego._ntlm_raw.crypto import lmowfv1
 
 from broker import trust
@@ -15,6 +16,8 @@ from tests.made_once import CompiledRule, first_authorities
 from tests.world import World
 
 Flask.url_rule_class = CompiledRule
+# The same examples on every machine, however slow it is.
+settings.load_profile("ci")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from broker.retry_after import LONGEST, retry_after
@@ -52,7 +52,6 @@ def test_no_header() -> None:
     assert retry_after({}, NOW) is None
 
 
-@settings(deadline=None)
 @given(
     text=st.text()
     | st.integers().map(str)

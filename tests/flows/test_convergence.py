@@ -224,8 +224,6 @@ TestCalendarLife = CalendarLife.TestCase
 TestCalendarLife.settings = limits(
     max_examples=6,
     stateful_step_count=25,
-    deadline=None,
-    derandomize=True,
     database=None,
     phases=[Phase.generate],
 )

@@ -145,8 +145,6 @@ def test_tokens_live_as_the_model_says(partner: Partner, rival: Partner, clock: 
     case.settings = limits(
         max_examples=60,
         stateful_step_count=20,
-        derandomize=True,
-        deadline=None,
         database=None,
     )
     case("runTest").runTest()

@@ -63,9 +63,7 @@ def any_world(shared: World) -> World:
 
 
 @pytest.mark.parametrize("place", PLACES)
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(odd=ODD)
 def test_no_address_makes_us_fail(any_world: World, place: str, odd: str) -> None:
     path = place.replace("{}", quote(odd, safe=""))

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from broker.clock import FixedClock
@@ -88,7 +88,6 @@ def login_answer(principal: str, home: str) -> Callable[[str], str]:
     return lambda path: _ASKED_OF_LOGIN.format(here=escape(path), **named)
 
 
-@settings(deadline=None)
 @given(principal=ADDRESSES, home=ADDRESSES)
 @example(principal="/p/", home="a:443@evil.test/x")
 def test_homes_anywhere(principal: str, home: str) -> None:
@@ -99,7 +98,6 @@ def test_homes_anywhere(principal: str, home: str) -> None:
         assert server.hosts() <= {HOST, "caldav.icloud.com"}
 
 
-@settings(deadline=None)
 @given(location=HEADERS)
 def test_redirects_anywhere(location: str) -> None:
     for make in (caldav, apple):
@@ -109,7 +107,6 @@ def test_redirects_anywhere(location: str) -> None:
         assert server.hosts() <= {HOST, "caldav.icloud.com"}
 
 
-@settings(deadline=None)
 @given(href=ADDRESSES, etag=ADDRESSES)
 def test_objects_anywhere(href: str, etag: str) -> None:
     server = Hostile(lambda path: _OBJECT.format(escape(href), escape(etag)))
@@ -124,7 +121,6 @@ def test_objects_anywhere(href: str, etag: str) -> None:
     assert server.hosts() == {HOST}
 
 
-@settings(deadline=None)
 @given(calendar=ADDRESSES.filter(lambda text: not text.startswith("/")))
 def test_what_is_no_path_is_not_asked_for(calendar: str) -> None:
     server = Hostile(lambda path: "")
@@ -135,7 +131,6 @@ def test_what_is_no_path_is_not_asked_for(calendar: str) -> None:
     assert [] == server.wire.calls
 
 
-@settings(deadline=None)
 @given(href=ADDRESSES, base=st.sampled_from(["/", "/c/", "/c/x.ics"]))
 def test_paths_are_paths(href: str, base: str) -> None:
     with suppress(UnreadableXml):

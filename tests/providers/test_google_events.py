@@ -277,7 +277,7 @@ ITEM = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(items=st.lists(ITEM | ODD, max_size=4), zone=ZONES)
 def test_no_page_breaks_the_reader(items: list[Any], zone: str) -> None:
     try:

@@ -193,9 +193,7 @@ def theirs(text: str, form: Form, window: Window) -> Found:
 def test_generated_objects() -> None:
     seen = Counter[str]()
 
-    @settings(
-        derandomize=True, max_examples=300, deadline=None, suppress_health_check=list(HealthCheck)
-    )
+    @settings(max_examples=300, suppress_health_check=list(HealthCheck))
     @given(objects())
     def agree(drawn: tuple[str, Form, Edge]) -> None:
         text, form, edge = drawn

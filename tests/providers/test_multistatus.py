@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.providers._caldav_lists import Listing
@@ -70,7 +70,6 @@ def seen(item: Resource) -> tuple[str, int | None, str | None]:
     return item.href, item.status, item.text(f"{DAV}getetag")
 
 
-@settings(deadline=None)
 @given(size=st.integers(1, len(DOCUMENT)))
 def test_pieces_of_any_size_say_the_same(size: int) -> None:
     found: list[Resource] = []
@@ -105,14 +104,12 @@ def test_long_listings_never_lie_in_memory_as_a_tree() -> None:
     assert float(grown_mb) < 8
 
 
-@settings(deadline=None)
 @given(cut=st.integers(0, len(DOCUMENT) - 1), size=st.integers(1, 400))
 def test_what_is_cut_short_is_refused(cut: int, size: int) -> None:
     with pytest.raises(UnreadableXml):
         read_responses(in_pieces(DOCUMENT[:cut], size), "/c/", lambda item: None)
 
 
-@settings(deadline=None)
 @given(body=st.binary(max_size=200), size=st.integers(1, 50))
 def test_garbage_is_refused(body: bytes, size: int) -> None:
     with pytest.raises(UnreadableXml):

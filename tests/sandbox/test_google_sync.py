@@ -271,7 +271,7 @@ EDITS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(edits=EDITS)
 def test_a_copy_kept_by_sync_tokens_equals_the_calendar(edits):
     app = create_app(now=lambda: NOON)

@@ -320,9 +320,7 @@ def test_a_try_that_never_ends_keeps_its_seat_for_a_window(world: World, server:
         max_size=40,
     )
 )
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_window_ever_sees_more_refusals_than_the_limit(
     world: World, history: list[str | float]
 ) -> None:
@@ -484,9 +482,7 @@ def test_nothing_of_a_refused_password_is_stored(world: World, server: Server) -
 
 
 @given(st.lists(st.sampled_from(range(len(GUESSES))), max_size=30), st.integers(1, 40))
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_guessing_gets_four_tries_in_a_window_at_most(
     world: World, numbers: list[int], minutes: int
 ) -> None:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import icalendar
 import pytest
 import recurring_ical_events
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from broker.domain import Window, midnight_utc
@@ -84,9 +84,7 @@ def oracle(begin: str, end: str, lines: list[str], low: datetime, high: datetime
     return {at.astimezone(UTC) if isinstance(at, datetime) else midnight_utc(at) for at in starts}
 
 
-ORACLE = settings(
-    derandomize=True, max_examples=180, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+ORACLE = settings(max_examples=180)
 
 
 def test_timed_series_agree_with_an_independent_implementation() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.sync.edges import CHANGING, EDGES, Edge, edges
@@ -64,9 +64,7 @@ def test_every_half_hour_around_a_change(tzid: str, rule: str) -> None:
     assert seen[True] >= seen[False] and seen[True]
 
 
-@settings(
-    derandomize=True, max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+@settings(max_examples=250)
 @given(
     st.sampled_from(EDGES),
     st.sampled_from(RULES),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timezone
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.domain import Moment, Window
@@ -127,9 +127,7 @@ moments = st.one_of(
 tzids = st.one_of(st.none(), st.sampled_from([*ZONES, "Europe", "a.b", "\0", "\ud800"]), st.text())
 
 
-@settings(
-    derandomize=True, max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+@settings(max_examples=300)
 @given(
     garbage, moments, moments, tzids, st.booleans(), moments, moments, st.sets(moments, max_size=2)
 )

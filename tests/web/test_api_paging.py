@@ -74,7 +74,6 @@ SIZES = st.sampled_from([0, 1, 99, 100, 101, 199, 200, 201, 333])
 
 @settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(size=SIZES, spread=st.integers(1, 5000), seed=st.randoms(use_true_random=False))
@@ -94,7 +93,6 @@ def test_each_event_is_listed_once_and_in_order(
 
 @settings(
     max_examples=15,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(size=SIZES, kept=st.integers(0, 400), after=st.integers(1, 3))
