@@ -21,6 +21,7 @@ from broker.domain import (
     Moment,
     Participation,
     RemoteEvent,
+    Window,
     midnight_utc,
 )
 from broker.providers._google_wire import Event, When, decode_page
@@ -125,6 +126,12 @@ def remote_event(event: Event, page_tzid: str | None) -> RemoteEvent | None:
         original_start=original,
         content=_content(event, start, end, mine),
     )
+
+
+def is_of_concern(event: RemoteEvent, window: Window) -> bool:
+    """Tell whether an event, or the series that it is part of, may reach into the window."""
+    is_of_series = event.recurrence or event.series_id is not None
+    return bool(is_of_series) or event.end is None or event.end.at >= window.start
 
 
 def busy_of(event: Event, mine: Participation | None) -> Busy:

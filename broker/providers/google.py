@@ -8,7 +8,7 @@ Push, https://developers.google.com/workspace/calendar/api/guides/push
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import msgspec
@@ -19,7 +19,7 @@ from broker.errors import CursorExpired, ProtocolError, ProviderError
 from broker.http import Http
 from broker.logins import AuthorizationAttempt, Authorized, Credential, OAuthCredential
 from broker.providers._google_api import PROVIDER, PUSH_NOT_SUPPORTED, GoogleApi, reasons
-from broker.providers._google_events import Page, read_page
+from broker.providers._google_events import Page, is_of_concern, read_page
 from broker.providers._google_oauth import ISSUERS, GoogleGrants, reason_code
 from broker.providers._google_wire import FIELDS
 from broker.providers.base import CalendarClient, Reply
@@ -28,6 +28,9 @@ from broker.settings import GoogleSettings
 _MOST_CALENDARS = "250"
 # Google would give 2,500: this takes 8 MB less, and each page is one short transaction.
 _MOST_EVENTS = "1000"
+# An occurrence that was moved is listed by where it is now. One that was moved to before the
+# window has to be heard of, or its series would seem to happen where it was.
+_MOVED_EARLIER = timedelta(days=60)
 _CALENDAR_FIELDS = (
     "nextPageToken,items(id,summary,summaryOverride,timeZone,backgroundColor,accessRole,"
     "primary,deleted)"
@@ -202,15 +205,17 @@ class GoogleClient:
     def changes(self, calendar_id: str, cursor: str | None, window: Window) -> Iterator[Changes]:
         """Yield pages of what changed since *cursor*, or everything from *window*'s start on.
 
-        Series are not expanded: an expanded listing loses deletions and never rolls on. Pages
-        may be empty; only the token says whether there is more.
+        Parts of series come from earlier, too. Series are not expanded: an expanded listing
+        loses deletions and never rolls on. Pages may be empty; only the token says whether
+        there is more.
 
         Raises CursorExpired, before the first page is yielded or between pages.
         """
         path, operation = _events_path(calendar_id), "events.list"
         params = {"maxResults": _MOST_EVENTS, "singleEvents": "false", "fields": FIELDS}
         if cursor is None:
-            params["timeMin"] = f"{window.start.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+            first = (window.start - _MOVED_EARLIER).astimezone(UTC)
+            params["timeMin"] = f"{first:%Y-%m-%dT%H:%M:%SZ}"
         else:
             params["syncToken"] = cursor
         while True:
@@ -225,8 +230,11 @@ class GoogleClient:
             if not page.next_page and not page.cursor:
                 # A cut listing must never pass for a complete one.
                 raise ProtocolError(PROVIDER, operation, 200, detail="no token at the end")
+            events = page.events
+            if cursor is None:
+                events = tuple([event for event in events if is_of_concern(event, window)])
             yield Changes(
-                events=page.events,
+                events=events,
                 deleted=page.deleted,
                 cursor=None if page.next_page else page.cursor,
                 complete=cursor is None,

@@ -39,7 +39,7 @@ DAY = timedelta(days=1)
 # Around what both sides look at, and further from its ends than any event or wait is long.
 FIRST, LAST = NOW - 35 * DAY, NOW + 180 * DAY
 
-days, hours, picks = st.integers(-30, 150), st.integers(0, 22), st.integers(0, 99)
+days, hours, picks = st.integers(-80, 150), st.integers(0, 22), st.integers(0, 99)
 zones = st.sampled_from(["UTC", "Europe/London", "America/New_York"])
 rules = st.sampled_from(sorted(RULES))
 

@@ -55,6 +55,20 @@ def test_full_read_gives_series_unexpanded_and_a_cursor(world: World) -> None:
     assert {event.series_id for event in exceptions} <= {event.remote_id for event in masters}
 
 
+def test_full_read_tells_of_what_was_moved_to_before_the_window(world: World) -> None:
+    """Without it the series would happen at its old place; a single event is nothing to us."""
+    handle, begin = world.state.person(GRACE), window_at(NOW).start
+    series = handle.create_event(**timed(9), recurrence=["RRULE:FREQ=DAILY;COUNT=3"])
+    past = {"date": f"{begin - timedelta(days=9):%Y-%m-%d}"}
+    moved = handle.update_event(f"{series['id']}_20261124T140000Z", start=past, end=past)
+    single = handle.create_event(start=past, end=past)
+
+    events = read(world.client())[1]
+
+    assert moved["id"] in events
+    assert single["id"] not in events
+
+
 def test_full_read_in_pages_has_the_cursor_on_the_last(world: World) -> None:
     handle = world.state.person(GRACE)
     for _ in range(1100):
