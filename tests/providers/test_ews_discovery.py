@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
+
 import pytest
+import requests
 from werkzeug.wrappers import Request, Response
 
+from broker import transport_failures
 from broker.errors import (
     AddressRefused,
     HostUnconfirmed,
@@ -38,12 +42,24 @@ from tests.providers.ews_samples import answer, fault, message
 AUTODISCOVER = f"autodiscover.{DOMAIN}"
 HOSTER = "autodiscover.hoster.example"
 XML = "text/xml; charset=utf-8"
+EXPIRED, ANOTHER_NAME = 10, 62
 DENIED = message("GetFolder", "<m:Folders/>", "ErrorAccessDenied", "Error")
 
 
 def always(answer: Response) -> Page:
     """Give a page that has one answer."""
     return lambda _: answer
+
+
+def with_certificate(verify_code: int) -> Page:
+    """Give a page that nobody gets to see, for OpenSSL's reason."""
+
+    def page(_: Request) -> Response:
+        refused = ssl.SSLCertVerificationError()
+        refused.verify_code = verify_code
+        raise requests.exceptions.SSLError(refused)
+
+    return page
 
 
 def to(target: str, status: int = 302) -> Response:
@@ -298,6 +314,32 @@ def test_signs_of_the_cloud_count_only_when_nothing_else_is_found(internet: Inte
     internet.mx = ["contoso.mail.protection.outlook.com"]
     internet.exchange(AUTODISCOVER, {POX: lambda _: settings(EXPR=EWS)})
     assert EWS == internet.connect()[0].url
+
+
+def test_a_certificate_says_more_than_where_people_sign_in(internet: Internet) -> None:
+    """Companies with servers of their own sign in at Microsoft 365, too; web sites say nothing."""
+    internet.realm = "Managed"
+    internet.hosts[f"https://{DOMAIN}"] = {"*": with_certificate(ANOTHER_NAME)}
+    assert "perhaps_office365" == code_of(internet)
+
+    internet.hosts[f"https://{AUTODISCOVER}"] = {"*": with_certificate(EXPIRED)}
+    with pytest.raises(ProviderUnavailable) as raised:
+        internet.connect()
+    assert transport_failures.CERTIFICATE_EXPIRED == raised.value.detail
+
+    internet.mx = ["contoso.mail.protection.outlook.com"]
+    assert "use_office365" == code_of(internet)
+
+
+@pytest.mark.parametrize("realm", ["Managed", "Unknown"])
+def test_the_certificate_of_a_web_site_is_named_last(internet: Internet, realm: str) -> None:
+    internet.realm = realm
+    internet.hosts[f"https://{DOMAIN}"] = {"*": with_certificate(ANOTHER_NAME)}
+    internet.srv = [Srv(0, 0, f"owa.{DOMAIN}", 443)]
+    internet.hosts[f"https://owa.{DOMAIN}"] = {"*": with_certificate(EXPIRED)}
+    with pytest.raises(ProviderUnavailable) as raised:
+        internet.connect()
+    assert transport_failures.CERTIFICATE_EXPIRED == raised.value.detail
 
 
 def test_a_refused_name_is_offered_to_nobody_again(internet: Internet) -> None:

@@ -95,7 +95,9 @@ class Search:
         LoginRejected when a server refuses every name, and UserError `use_office365`.
         """
         given: set[str] = set()
-        for url in self._starts():
+        for number, url in enumerate(self._starts()):
+            if number == 1:
+                self._verdict.at_site = len(self._verdict.failures)
             for found in self._ask(url, self._address):
                 if found.lower() not in given and self.may_send(found):
                     given.add(found.lower())
@@ -141,10 +143,8 @@ class Search:
 
     def conclusion(self) -> BrokerError:
         """Say why nothing was found: what a person can do something about comes first."""
-        said = self._verdict.said()
-        if said is None and (code := self._sign) is not None:
-            return UserError(code)
-        return said or self._verdict.otherwise() or UserError("exchange_not_found")
+        verdict = self._verdict
+        return verdict.said() or verdict.otherwise(self._sign) or UserError("exchange_not_found")
 
     @cached_property
     def _sign(self) -> str | None:

@@ -36,7 +36,8 @@ class Verdict:
     *foreign* are places that the person would have to be asked about, *refusals* what stopped the
     login at endpoints, *failures* what went wrong on the way to them, and *before* what stopped it
     where colleagues' logins went. It *leads_nowhere* where a server gave directions that cannot be
-    followed from outside.
+    followed from outside. The first *at_site* of the failures were met at the domain's own name,
+    which is that of its web site as a rule.
     """
 
     foreign: list[str] = field(default_factory=list)
@@ -44,6 +45,7 @@ class Verdict:
     failures: list[BrokerError] = field(default_factory=list)
     before: list[BrokerError] = field(default_factory=list)
     leads_nowhere: bool = False
+    at_site: int = 0
 
     def hear(self, word: Word) -> None:
         """Note what Autodiscover says in place of an address."""
@@ -70,9 +72,17 @@ class Verdict:
             return UserError("exchange_misconfigured")
         return next(filter(_is_busy, self.failures), None)
 
-    def otherwise(self) -> BrokerError | None:
-        """Give what may be why nobody was met: a wrong certificate, or a server that is gone."""
-        return next(filter(is_of_certificate, self.failures), next(iter(self.before), None))
+    def otherwise(self, code: str | None) -> BrokerError | None:
+        """Give why nobody may have been met: the cloud, a wrong certificate, a server that is gone.
+
+        *code* is what the signs of Microsoft 365 say. A mere `perhaps` counts less than a host that
+        is there for Autodiscover: most companies with servers of their own sign in there, too.
+        """
+        wrong = [*filter(is_of_certificate, self.failures[self.at_site :])]
+        if code is not None and not (wrong and code == "perhaps_office365"):
+            return UserError(code)
+        wrong += filter(is_of_certificate, self.failures[: self.at_site])
+        return next(iter([*wrong, *self.before]), None)
 
 
 def is_plain(error: BrokerError) -> bool:
