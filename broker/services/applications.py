@@ -12,7 +12,7 @@ from broker.environment import is_loopback
 from broker.errors import InvalidFields, NotFound
 from broker.ids import new_client_secret, new_id
 from broker.models import Application, ApplicationSecret, RedirectUri, audit, reading, transaction
-from broker.oauth_server import scopes
+from broker.oauth_server import redirects, scopes
 from broker.services import features
 from broker.services.runtime import Runtime
 
@@ -168,14 +168,13 @@ def is_good_redirect(uri: str) -> bool:
     """Tell whether a redirect URI may be registered (security.md A1, RFC 9700 section 4.1.3)."""
     try:
         parts = urlsplit(uri)
-        host = parts.hostname
+        host, _ = parts.hostname, parts.port  # there is no port beyond 65535
     except ValueError:
         return False
-    if not host or not uri.isascii() or parts.username is not None or "#" in uri or "\\" in uri:
+    # What no request can ever match must not be registered either.
+    if not host or "*" in uri or not redirects.is_well_formed(uri):
         return False
-    if "*" in uri or any(mark <= " " for mark in uri):
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+    return parts.scheme == "https" or is_loopback(host)
 
 
 def ensure_local(runtime: Runtime) -> None:

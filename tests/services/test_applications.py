@@ -89,10 +89,14 @@ def test_good_redirect_uris(uri: str) -> None:
         "javascript:alert(1)",
         "myapp://cb",
         "ftp://app.example/",
+        "HTTPS://app.example/cb",
+        "https://app.example/{tenant}",
+        "https://app.example:99999/cb",
+        f"https://app.example/{'a' * 2048}",
     ],
 )
 def test_bad_redirect_uris(uri: str) -> None:
-    """A1."""
+    """A1: nor is anything registered that no request could match."""
     assert not applications.is_good_redirect(uri)
 
 
