@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Delete, and_, delete, exists, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from broker.models import (
     AccessToken,
@@ -58,7 +58,7 @@ def clean_up(runtime: Runtime, lease: Lease) -> None:
         for statement in (
             delete(ConnectAttempt).where(ConnectAttempt.expires_at < now - ATTEMPTS_KEPT),
             delete(AuthorizationCode).where(AuthorizationCode.expires_at < now - SPENT_CODES_KEPT),
-            delete(AccessToken).where(AccessToken.expires_at < now),
+            _forget_access_tokens(now),
             delete(RefreshToken).where(RefreshToken.rotated_at < now - ROTATED_KEPT),
             delete(Subscription).where(Subscription.expires_at < now),
             delete(Subscription).where(
@@ -94,6 +94,21 @@ def _purge(runtime: Runtime, lease: Lease, now: datetime) -> None:
                 is_left = bool(changed(session, forget)) and (
                     Rows(session, calendar_id).purge(limit=ROWS_PER_STEP) == ROWS_PER_STEP
                 )
+
+
+def _forget_access_tokens(now: datetime) -> Delete:
+    """Delete access tokens that ran out, but not the last one of a grant that stands.
+
+    An application may revoke by the access token that it has, however old; of later ones that it
+    was given, it has the last.
+    """
+    later = aliased(AccessToken)
+    is_last = ~exists().where(
+        later.grant_id == AccessToken.grant_id, later.expires_at > AccessToken.expires_at
+    )
+    stands = exists().where(Grant.id == AccessToken.grant_id, Grant.revoked_at.is_(None))
+    past = delete(AccessToken).where(AccessToken.expires_at < now, ~and_(is_last, stands))
+    return past.execution_options(synchronize_session=False)
 
 
 def _never_taken(session: Session, now: datetime) -> list[str]:

@@ -644,6 +644,23 @@ def test_a_grant_in_use_survives_the_clean_up(world: World) -> None:
     assert world.count("authorization_codes") == 0
 
 
+def test_the_last_access_token_of_a_grant_ends_it_however_old(world: World) -> None:
+    """pycronofy revokes by the access token that it has; earlier ones are cleaned up."""
+    first = world.connected(ADA)
+    world.clock.advance(minutes=1)
+    tokens = world.renew(first)
+    assert world.count("access_tokens") == 2
+
+    _clean_up(world, timedelta(days=40))
+    assert world.count("access_tokens") == 1
+    answer = world.browser().post("/oauth/token/revoke", json={**world.own, "token": tokens.access})
+
+    assert answer.status_code == 200
+    assert world.rows("SELECT revoked_at FROM grants")[0][0] is not None
+    _clean_up(world, timedelta(hours=1))
+    assert world.count("access_tokens") == 0
+
+
 def _clean_up(world: World, after: timedelta) -> None:
     world.clock.advance(seconds=after.total_seconds())
     with world.app.app_context():
