@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from threading import Lock
 
 import msgspec
 from sqlalchemy import select
@@ -63,18 +64,28 @@ class HostAuthorities:
         self._context = context
         self._held: Mapping[bytes, tuple[bytes, ...]] = {}
         self._read_at: float | None = None
+        self._first = Lock()
 
     def __call__(self, host: str) -> tuple[bytes, ...]:
         """Give the authorities of this very host in DER; none of any other, not of one below it."""
         now = self._clock.monotonic()
-        if self._read_at is None or now - self._read_at >= SEEN_WITHIN.total_seconds():
+        if self._read_at is None:
+            # Whoever comes meanwhile waits: there is no last word yet that they could go by.
+            with self._first:
+                if self._read_at is None:
+                    self._renew()
+                    self._read_at = now
+        elif now - self._read_at >= SEEN_WITHIN.total_seconds():
             self._read_at = now
-            with suppress(SQLAlchemyError):
-                # Without a database the last word counts: nobody could have changed it.
-                self._held = self._read()
+            self._renew()
         if not self._held:
             return ()
         return self._held.get(_digest(self._vault, host.lower().rstrip(".")), ())
+
+    def _renew(self) -> None:
+        with suppress(SQLAlchemyError):
+            # Without a database the last word counts: nobody could have changed it.
+            self._held = self._read()
 
     def _read(self) -> dict[bytes, tuple[bytes, ...]]:
         # A connection of its own: the caller's session must not begin a transaction for this.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -251,6 +253,27 @@ def test_nothing_in_the_database_names_the_company(town: Town) -> None:
         counted = keys.status(town.runtime)
     assert b"corp" not in kept
     assert 2 <= counted[town.runtime.vault.current]
+
+
+def test_whoever_comes_while_a_process_reads_for_the_first_time_waits(town: Town) -> None:
+    """A process may begin with many calls at once: streams, or people who connect."""
+    town.typed("authority-add", OURS, town.corp.file)
+    begun, may_end = Event(), Event()
+
+    @contextmanager
+    def slowly() -> Iterator[None]:
+        begun.set()
+        may_end.wait(10)
+        with town.app.app_context():
+            yield
+
+    trusted = HostAuthorities(town.runtime.vault, town.clock, slowly)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(trusted, OURS)
+        begun.wait(10)
+        second = pool.submit(trusted, OURS)
+        may_end.set()
+        assert first.result() == second.result() == (town.corp.der,)
 
 
 def test_without_a_database_the_last_word_counts(town: Town) -> None:
