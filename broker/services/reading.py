@@ -115,7 +115,7 @@ class _Listing:
         """Give what the query may list, by our calendar ids."""
         if query.only_managed or query.from_at >= query.to_at:
             return {}
-        rows = [row for row in self._rows if query.include_deleted or not row.is_deleted]
+        rows = [row for row in self._rows if query.include_deleted or row.deleted_at is None]
         if query.calendars is not None:
             rows = [row for row in rows if self._mark(row) in query.calendars]
         shelves = (_shelf(self.runtime, self.caller.bearer, row) for row in rows)
@@ -155,7 +155,7 @@ class _Events(_Listing):
         return shelf.shows_events
 
     def count(self, query: Query, shelves: Mapping[str, Shelf]) -> int:
-        return reading_rows.count(query, _revisions(shelves), free=True)
+        return reading_rows.count(query, shelves, free=True)
 
     def read(self, query: Query, shelves: Mapping[str, Shelf], after: Position | None) -> _Listed:
         rows = reading_rows.page(query, shelves, after, self.per_page + 1)
@@ -175,7 +175,7 @@ class _FreeBusy(_Listing):
         return shelf.counts_as_busy or query.include_free
 
     def count(self, query: Query, shelves: Mapping[str, Shelf]) -> int:
-        return reading_rows.count(query, _revisions(shelves), free=query.include_free)
+        return reading_rows.count(query, shelves, free=query.include_free)
 
     def read(self, query: Query, shelves: Mapping[str, Shelf], after: Position | None) -> _Listed:
         limit = self.per_page + 1
@@ -199,13 +199,9 @@ def _shelf(runtime: Runtime, bearer: Bearer, row: CalendarRow) -> Shelf:
         revision=row.revision,
         tzid=row.tzid,
         counts_as_busy=row.counts_as_busy,
-        is_deleted=row.is_deleted,
+        gone_at=int(row.deleted_at.timestamp()) if row.deleted_at else None,
         may_answer=not row.read_only and allows(bearer.scope, "change_participation_status"),
     )
-
-
-def _revisions(shelves: Mapping[str, Shelf]) -> dict[str, int]:
-    return {our_id: shelf.revision for our_id, shelf in shelves.items()}
 
 
 def _begin(listing: _Listing, asked: Asked) -> Answer:

@@ -41,8 +41,8 @@ class Shelf:
     """One calendar as one profile's application sees it.
 
     *id* is the partner's; *event_pad* and *series_pad* make the partner's ids of what is in it.
-    *revision* is its copy's. *is_deleted*: whatever it still holds counts as deleted.
-    *may_answer*: an invitation in it may be answered.
+    *revision* is its copy's. *gone_at* is when it was deleted (epoch seconds), and all that it
+    held with it; None while it is there. *may_answer*: an invitation in it may be answered.
     """
 
     id: str
@@ -55,7 +55,7 @@ class Shelf:
     revision: int
     tzid: str | None
     counts_as_busy: bool
-    is_deleted: bool
+    gone_at: int | None
     may_answer: bool
 
     @property
@@ -66,7 +66,7 @@ class Shelf:
 
 def event(row: OccurrenceRow, shelf: Shelf, query: Query) -> dict[str, Any]:
     """Write one item of `/v1/events`."""
-    if row.deleted or shelf.is_deleted:
+    if row.deleted or shelf.gone_at is not None:
         return _removed(row, shelf, query)
     remote = _opened(row, shelf)
     content = remote.content if remote else EventContent()
@@ -135,7 +135,7 @@ def blocks(rows: Iterable[Any], shelves: Mapping[str, Shelf], query: Query) -> l
         if with_ids:
             item.event_uid = partner_ids.event_uid(shelf.event_pad, uid)
         if with_deleted:
-            item.deleted = bool(row[6]) or shelf.is_deleted
+            item.deleted = bool(row[6]) or shelf.gone_at is not None
         items.append(item)
     return items
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple, Protocol
 
+import msgspec
 from sqlalchemy import bindparam, select
 
 from broker.models import Calendar, Connection, Profile, snapshot
@@ -25,6 +28,16 @@ Position = tuple[int, bytes]
 """Start (epoch seconds) and uid of the last occurrence that was listed."""
 
 
+class Copy(Protocol):
+    """The copy of a calendar: its *revision*, and when the calendar went (epoch seconds)."""
+
+    @property
+    def revision(self) -> int: ...
+
+    @property
+    def gone_at(self) -> int | None: ...
+
+
 class CalendarRow(NamedTuple):
     """One calendar of an account, with what opening its events takes."""
 
@@ -38,7 +51,7 @@ class CalendarRow(NamedTuple):
     read_only: bool
     counts_as_busy: bool
     revision: int
-    is_deleted: bool
+    deleted_at: datetime | None
 
 
 _CALENDARS_OF_ACCOUNT = Ready(
@@ -53,7 +66,7 @@ _CALENDARS_OF_ACCOUNT = Ready(
         _CALENDARS.c.read_only,
         _CALENDARS.c.counts_as_busy,
         _CALENDARS.c.revision,
-        _CALENDARS.c.deleted_at.is_not(None).label("is_deleted"),
+        _CALENDARS.c.deleted_at,
     )
     .select_from(_PROFILES)
     .join(_CONNECTIONS, _CONNECTIONS.c.id == _PROFILES.c.connection_id)
@@ -67,15 +80,19 @@ def calendars_of(account_id: str) -> list[CalendarRow]:
     return _CALENDARS_OF_ACCOUNT.all(snapshot(), account_id=account_id)
 
 
-def count(query: Query, revisions: Mapping[str, int], *, free: bool) -> int:
-    """Count what *query* lists. *free* includes what leaves time free.
+def count(query: Query, copies: Mapping[str, Copy], *, free: bool) -> int:
+    """Count what *query* lists. *free* includes what leaves time free; *copies* are by calendar id.
 
-    *revisions* are those of the calendars' copies, by calendar id. Counting visits all that a
-    query lists, so the result is kept: whoever polls asks the same again, and it holds until a
-    revision rises. Only marks of removal are forgotten without a new one.
+    Counting visits all that a query lists, so the result is kept: whoever polls asks the same
+    again, and it holds until the revision of a calendar's copy rises. Only marks of removal are
+    forgotten without a new one.
     """
     counted = _count_anew if query.include_deleted else _count_once
-    return counted(query, tuple(sorted(revisions.items())), free)
+    found = 0
+    for part, calendar_ids in _parts(query, copies):
+        revisions = sorted((one, copies[one].revision) for one in calendar_ids)
+        found += counted(part, tuple(revisions), free)
+    return found
 
 
 def _count_anew(query: Query, revisions: tuple[tuple[str, int], ...], free: bool) -> int:
@@ -88,15 +105,20 @@ _count_once = lru_cache(COUNTS_KEPT)(_count_anew)
 
 
 def page(
-    query: Query, calendar_ids: Collection[str], after: Position | None, limit: int
+    query: Query, copies: Mapping[str, Copy], after: Position | None, limit: int
 ) -> list[OccurrenceRow]:
     """Read up to *limit* occurrences with their sealed events, by start and uid."""
-    statement = reading_statements.sealed_page(_shape(query, calendar_ids, after, free=True))
-    return statement.all(snapshot(), **_values(query, calendar_ids, after), limit=limit)
+    rows: list[OccurrenceRow] = []
+    parts = _parts(query, copies)
+    for part, calendar_ids in parts:
+        shape = _shape(part, calendar_ids, after, free=True)
+        values = _values(part, calendar_ids, after)
+        rows += reading_statements.sealed_page(shape).all(snapshot(), **values, limit=limit)
+    return rows if len(parts) == 1 else sorted(rows, key=attrgetter("start_at", "uid"))[:limit]
 
 
 def blocks_page(
-    query: Query, calendar_ids: Collection[str], after: Position | None, limit: int, *, free: bool
+    query: Query, copies: Mapping[str, Copy], after: Position | None, limit: int, *, free: bool
 ) -> list[tuple[Any, ...]]:
     """Read up to *limit* occurrences without their events, by start and uid.
 
@@ -107,10 +129,25 @@ def blocks_page(
     # several. PostgreSQL would take longer to be asked several times.
     is_far = connection.dialect.name != "sqlite"
     rows: list[tuple[Any, ...]] = []
-    for asked in [calendar_ids] if is_far else [[one] for one in calendar_ids]:
-        statement = reading_statements.blocks_page(_shape(query, asked, after, free=free))
-        rows += statement.plain(connection, **_values(query, asked, after), limit=limit)
+    for part, calendar_ids in _parts(query, copies):
+        for asked in [calendar_ids] if is_far else [[one] for one in calendar_ids]:
+            statement = reading_statements.blocks_page(_shape(part, asked, after, free=free))
+            rows += statement.plain(connection, **_values(part, asked, after), limit=limit)
     return sorted(rows)[:limit]
+
+
+def _parts(query: Query, copies: Mapping[str, Copy]) -> list[tuple[Query, list[str]]]:
+    """Divide what is asked for: all that a calendar held has changed when it went."""
+    since = query.last_modified
+    if since is None:
+        return [(query, list(copies))]
+    rest: list[str] = []
+    gone: list[str] = []
+    for calendar_id, copy in copies.items():
+        is_gone = copy.gone_at is not None and copy.gone_at >= since
+        (gone if is_gone else rest).append(calendar_id)
+    whole = msgspec.structs.replace(query, last_modified=None)
+    return [(part, own) for part, own in ((query, rest), (whole, gone)) if own]
 
 
 def _shape(

@@ -280,6 +280,25 @@ def test_only_what_changed_since_is_listed(world: World, maria: Person, work: Sh
     assert [event["start"] for event in changed] == ["2026-03-11T13:00:00Z"]
 
 
+@pytest.mark.parametrize("listing", ["events", "free_busy"])
+def test_all_that_a_calendar_held_changes_when_it_goes(
+    world: World, maria: Person, work: Shelf, listing: str
+) -> None:
+    """Who asks for what changed hears of each of its events, however long it was as it is."""
+    gone = world.calendar(maria.login, deleted_at=NOW)
+    for shelf in (gone, work):
+        for hour in (10, 12):
+            world.event(shelf, f"2026-03-10T{hour}:00", "2026-03-10T13:00", changed_at=0)
+    world.event(work, "2026-03-10T11:00", "2026-03-10T13:00")
+
+    def changed(since: str) -> list[tuple[str, bool]]:
+        items = getattr(maria, listing)(include_deleted="true", last_modified=since)
+        return [(item["start"][11:16], item["deleted"]) for item in items]
+
+    assert changed("2026-03-09T10:00:00Z") == [("10:00", True), ("11:00", False), ("12:00", True)]
+    assert changed("2026-03-09T10:00:01Z") == []
+
+
 def test_moved_events_come_only_when_asked_for(world: World, maria: Person, work: Shelf) -> None:
     world.event(
         work,
