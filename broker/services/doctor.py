@@ -32,12 +32,14 @@ def examine(runtime: Runtime) -> list[Finding]:
     if findings[0].well:
         findings += _proxies(runtime)
     findings += _providers(runtime)
-    for part, state in health.check(runtime).items():
+    parts = health.check(runtime)
+    for part, state in parts.items():
         findings.append(
             Finding(part, state == "ok", state if state == "ok" else advice(part, state))
         )
-    findings.append(_redis_policy(runtime))
-    if all(finding.well for finding in findings if finding.part == "database"):
+    if parts["redis"] == "ok":
+        findings.append(_redis_policy(runtime))
+    if parts["database"] == "ok":
         findings += [_key_use(runtime), *_authorities(runtime)]
     return findings
 
@@ -149,13 +151,17 @@ def _authorities(runtime: Runtime) -> list[Finding]:
 
 def advice(part: str, state: str) -> str:
     """Give what an operator has to do about a part that is in this state."""
-    return {
+    by_state = {
         health.DIGEST_STATE: "DIGEST_KEY is not the one that this database was made with: put it "
         "back, or every token, login and calendar in it is unknown",
+        health.UNKNOWN: "not known: see to the database first",
+    }
+    by_part = {
         "database": "not answering: check DATABASE_URL and run `flask db upgrade`",
         "redis": "not answering: check REDIS_URL, and for rediss:// REDIS_CERTIFICATE_CHECK; "
         "without it nothing is synced, nor lost",
         "keys": "KEY_RING does not open this database: bring back the keys it was made with",
         "worker": "no worker seen lately: start `flask worker`",
         "clock": "no clock seen lately: start `flask clock`",
-    }.get(state if state == health.DIGEST_STATE else part, "not well")
+    }
+    return by_state.get(state) or by_part.get(part, "not well")

@@ -19,20 +19,21 @@ PROCESSES = ("worker", "clock")
 _CANARY = b"this ring opens what this database holds"
 RING_STATE = "the key ring does not open this database"
 DIGEST_STATE = "the digest key is not this database's"
+UNKNOWN = "unknown"
 
 
 def check(runtime: Runtime) -> dict[str, str]:
     """Give each part's state: `ok`, or what is wrong with it in a few words."""
     parts = {"database": _database(), "redis": _redis(runtime)}
     if parts["database"] != "ok":
-        return parts | dict.fromkeys(("keys", *PROCESSES), "unknown")
+        return parts | dict.fromkeys(("keys", *PROCESSES), UNKNOWN)
     try:
         parts["keys"] = keys(runtime)
         beats = housekeeping.heartbeats()
     except SQLAlchemyError:
         # It answers but has no tables yet, or went away just now.
         reading().rollback()
-        unknown = dict.fromkeys(("keys", *PROCESSES), "unknown")
+        unknown = dict.fromkeys(("keys", *PROCESSES), UNKNOWN)
         return parts | unknown | {"database": "not migrated"}
     now = runtime.clock.now()
     for name in PROCESSES:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from broker.models import db
 from broker.services import doctor
 from broker.services.doctor import Finding
 from tests.world import World
@@ -91,3 +92,17 @@ def test_the_address_to_register_at_google_is_there_before_it_is_set_up(
     assert found.well
     assert f"{PUBLIC}/connect/google/callback" in found.text
     assert found.text.startswith("not offered" if more else "offered")
+
+
+def test_what_cannot_be_known_is_not_said_to_be_wrong(world: World) -> None:
+    """Whoever looks for lost keys, because the database is away, looks in the wrong place."""
+    world.redis.gone = True
+    with world.app.app_context():
+        db.drop_all()
+        found = {finding.part: finding for finding in doctor.examine(world.runtime)}
+
+    assert "flask db upgrade" in found["database"].text
+    assert "REDIS_URL" in found["redis"].text
+    for part in ("keys", "worker", "clock"):
+        assert found[part] == Finding(part, False, "not known: see to the database first")
+    assert found.keys().isdisjoint({"redis policy", "key ring"})
