@@ -17,6 +17,7 @@ from broker.services import features
 from broker.services.runtime import Runtime
 
 LIVE_SECRETS = 2
+LONGEST_NAME = 200
 LOCAL_CLIENT_ID = "sandbox-app"
 LOCAL_SECRET = "sandbox-secret-for-local-use-only"  # noqa: S105 - well known, local mode only
 
@@ -34,16 +35,7 @@ def create(
 
     Raises InvalidFields.
     """
-    problems: dict[str, list[tuple[str, str]]] = {}
-    if not name.strip():
-        problems["name"] = [("errors.required", "name must be specified")]
-    unknown = [part for part in scope.split() if not scopes.is_known(part)]
-    if unknown or not scope.split():
-        text = f"unknown: {' '.join(unknown)}" if unknown else "scope must be specified"
-        problems["scope"] = [("errors.not_recognized", text)]
-    for uri in redirect_uris:
-        if not is_good_redirect(uri):
-            problems["redirect_uri"] = [("errors.invalid_format", _REDIRECT_RULE)]
+    problems = _problems(name, redirect_uris, scope, url)
     if problems:
         raise InvalidFields(problems)
     now = runtime.clock.now()
@@ -196,6 +188,37 @@ def ensure_local(runtime: Runtime) -> None:
         session.add(application)
         session.flush()
         _add_secret(runtime, session, application.id, LOCAL_SECRET)
+
+
+def _problems(
+    name: str, redirect_uris: Sequence[str], scope: str, url: str
+) -> dict[str, list[tuple[str, str]]]:
+    """Say what is wrong with the fields of a new application."""
+    problems: dict[str, list[tuple[str, str]]] = {}
+    if not name.strip():
+        problems["name"] = [("errors.required", "name must be specified")]
+    elif len(name.strip()) > LONGEST_NAME:
+        text = f"must not be longer than {LONGEST_NAME} characters"
+        problems["name"] = [("errors.invalid_format", text)]
+    unknown = [part for part in scope.split() if not scopes.is_known(part)]
+    if unknown or not scope.split():
+        text = f"unknown: {' '.join(unknown)}" if unknown else "scope must be specified"
+        problems["scope"] = [("errors.not_recognized", text)]
+    for uri in redirect_uris:
+        if not is_good_redirect(uri):
+            problems["redirect_uri"] = [("errors.invalid_format", _REDIRECT_RULE)]
+    if url and not _is_web_page(url):
+        text = "must be the address of a web page, https://..."
+        problems["url"] = [("errors.invalid_format", text)]
+    return problems
+
+
+def _is_web_page(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"https", "http"} and bool(parts.hostname)
+    except ValueError:
+        return False
 
 
 def _by_client_id(session: Session, client_id: str) -> Application:

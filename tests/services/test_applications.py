@@ -40,9 +40,23 @@ def test_a_confidential_application_gets_a_secret_and_a_public_one_none(runtime:
 
 def test_every_problem_is_told_at_once(runtime: Runtime) -> None:
     with pytest.raises(InvalidFields) as caught:
-        make(runtime, name=" ", scope="read_minds", redirect_uris=["http://app.example/"])
+        make(runtime, name=" ", scope="read_minds", redirect_uris=["http://app.example/"], url="x")
 
-    assert set(caught.value.problems) == {"name", "scope", "redirect_uri"}
+    assert set(caught.value.problems) == {"name", "scope", "redirect_uri", "url"}
+
+
+def test_a_name_is_as_long_as_its_column_at_most(runtime: Runtime) -> None:
+    assert make(runtime, name="é" * 200)[0]
+    with pytest.raises(InvalidFields, match="name"):
+        make(runtime, name="é" * 201)
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "app.example", "https://", "http://["])
+def test_the_address_for_people_has_to_be_one_that_pages_can_link_to(
+    runtime: Runtime, url: str
+) -> None:
+    with pytest.raises(InvalidFields, match="url"):
+        make(runtime, url=url)
 
 
 @pytest.mark.parametrize("scope", ["", "  ", "nonsense", "read_account nonsense"])
