@@ -154,7 +154,13 @@ def clock() -> None:
 
 @command("worker", epilog="Example: flask worker --processes 2")
 @click.option("--burst", is_flag=True, help="Stop when the queue is empty.")
-@click.option("--processes", default=1, show_default=True, help="How many workers to keep up.")
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many workers to keep up.",
+)
 @with_appcontext
 def worker_command(burst: bool, processes: int) -> None:
     """Run tasks, until stopped."""

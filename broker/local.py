@@ -85,7 +85,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 def _print_environment(env: Mapping[str, str]) -> int:
     try:
         layout = Layout.from_env(env)
-        layout.var.mkdir(mode=0o700, parents=True, exist_ok=True)
+        layout.make_folder()
         keys = keep_keys(layout.var / "secrets.json")
     except ConfigError as error:
         print("\n".join(error.problems), file=sys.stderr)
@@ -99,7 +99,7 @@ def _print_environment(env: Mapping[str, str]) -> int:
 
 def _run(layout: Layout, env: Mapping[str, str], stack: ExitStack) -> None:
     os.chdir(ROOT)
-    layout.var.mkdir(mode=0o700, parents=True, exist_ok=True)
+    layout.make_folder()
     stack.enter_context(only_one(layout))
     for variable, port in layout.ports.items():
         check_port(variable, port)

@@ -62,6 +62,16 @@ class Layout:
             raise ConfigError(problems)
         return cls((ROOT / (env.get("VAR_DIR") or "var")).resolve(), *ports.values())
 
+    def make_folder(self) -> None:
+        """Make the folder that everything is kept in. Raises ConfigError."""
+        try:
+            self.var.mkdir(mode=0o700, parents=True, exist_ok=True)
+            why = "" if os.access(self.var, os.W_OK) else "it is not ours to write to"
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+        if why:
+            raise ConfigError([f"nothing can be kept in {self.var}: {why}; set VAR_DIR"])
+
     @property
     def ports(self) -> dict[str, int]:
         """Give each port under the variable that changes it."""

@@ -13,6 +13,7 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from broker.cli_applications import Told
 from broker.models import db
 from broker.services.runtime import current_runtime
 
@@ -48,7 +49,7 @@ def upgrade_command() -> None:
     upgrade()
 
 
-@db_group.command("current", epilog="Example: flask db current")
+@db_group.command("current", cls=Told, epilog="Example: flask db current")
 @with_appcontext
 def current_command() -> None:
     """Tell which migration the database has reached."""
@@ -57,7 +58,7 @@ def current_command() -> None:
     command.current(_config())
 
 
-@db_group.command("revision", epilog='Example: flask db revision "add rooms"')
+@db_group.command("revision", cls=Told, epilog='Example: flask db revision "add rooms"')
 @click.argument("message")
 @with_appcontext
 def revision_command(message: str) -> None:

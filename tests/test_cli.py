@@ -102,6 +102,13 @@ def test_every_command_explains_itself_with_an_example() -> None:
         assert f"Example: flask {' '.join(words)}" in said
 
 
+def test_no_worker_at_all_is_not_a_number_of_workers(world: World) -> None:
+    result = run(world, "worker", "--processes", "0")
+
+    assert result.exit_code == 2
+    assert "--processes" in result.output
+
+
 @pytest.mark.parametrize("words", ["app-list", "keys status", "sync-status", "secret-add cli_x"])
 def test_a_database_without_tables_is_told_in_a_sentence(world: World, words: str) -> None:
     with world.app.app_context():
@@ -131,11 +138,12 @@ def test_features_are_added_and_removed(world: World) -> None:
     assert run(world, "feature-add", "cli_x", "geo").exit_code == 1
 
 
-def test_a_database_that_is_away_is_told_at_a_release(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", ["upgrade", "current", "revision none"])
+def test_a_database_that_is_away_is_told_at_a_release(tmp_path: Path, words: str) -> None:
     nowhere = f"sqlite:///{tmp_path / 'no such folder' / 'broker.db'}"
     app = create_app(make_settings(tmp_path, database_url=nowhere))
 
-    result = app.test_cli_runner().invoke(args=["db", "upgrade"])
+    result = app.test_cli_runner().invoke(args=["db", *words.split()])
 
     assert result.exit_code == 1
     assert "check DATABASE_URL" in result.output

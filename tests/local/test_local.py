@@ -121,6 +121,18 @@ def test_wrong_ports_are_named(tmp_path: Path, env: dict[str, str], words: str) 
         layout(tmp_path, **env)
 
 
+def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "var").write_text("a file")
+    env = {"VAR_DIR": str(tmp_path / "var")}
+
+    with pytest.raises(ConfigError, match="nothing can be kept in .*: File exists; set VAR_DIR"):
+        layout(tmp_path, **env).make_folder()
+    assert main(env, ["env"]) == 1
+    assert "set VAR_DIR" in capsys.readouterr().err
+
+
 def test_port_in_use_names_the_variable_that_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_probes, "PORT_FREE_WITHIN_S", 0)
     with socket.socket() as taken:
