@@ -95,7 +95,8 @@ class Client(ClientMixin):
 class Clients:
     """Finds applications by their client_id.
 
-    *local* switches on `any_loopback_redirect`, which no public deployment may have.
+    Unless we are *local* there is no application with `any_loopback_redirect`, whatever a
+    database was before: its secret is known to everybody.
     """
 
     def __init__(self, *, local: bool) -> None:
@@ -107,36 +108,38 @@ class Clients:
         It also finds the refresh token whose digest is *presented*: each statement is a round
         trip on PostgreSQL, and refreshing is what clients do most.
         """
-        rows = _rows(_WITH_SECRETS, client_id, presented=presented)
+        rows = self._rows(_WITH_SECRETS, client_id, presented=presented)
         if not rows:
             return None
         digests = tuple(row.digest for row in rows if row.digest is not None)
         held = None
         if presented and rows[0].grant_id is not None:
             held = tokens.held_refresh(presented, rows[0])
-        return self._client(rows[0], secret_digests=digests, presented=held)
+        return _client(rows[0], secret_digests=digests, presented=held)
 
     def with_redirect_uris(self, client_id: str) -> Client | None:
         """Find an application and its redirect URIs, in one statement."""
-        rows = _rows(_WITH_REDIRECT_URIS, client_id)
+        rows = self._rows(_WITH_REDIRECT_URIS, client_id)
         if not rows:
             return None
         uris = frozenset(row.uri for row in rows if row.uri is not None)
-        return self._client(rows[0], redirect_uris=uris)
+        return _client(rows[0], redirect_uris=uris)
 
-    def _client(self, row: Any, **found: Any) -> Client:
-        return Client(
-            application_id=row.id,
-            client_id=row.client_id,
-            name=row.name,
-            scope=row.scopes,
-            public=row.public,
-            any_loopback=row.any_loopback_redirect and self._local,
-            **found,
-        )
+    def _rows(self, statement: Ready, client_id: str, **values: Any) -> list[Any]:
+        if not client_id.isascii() or not client_id.isprintable():  # PostgreSQL takes no NUL
+            return []
+        rows = statement.all(snapshot(), client_id=client_id, **values)
+        is_well_known = bool(rows) and rows[0].any_loopback_redirect
+        return [] if is_well_known and not self._local else rows
 
 
-def _rows(statement: Ready, client_id: str, **values: Any) -> list[Any]:
-    if not client_id.isascii() or not client_id.isprintable():  # PostgreSQL takes no NUL
-        return []
-    return statement.all(snapshot(), client_id=client_id, **values)
+def _client(row: Any, **found: Any) -> Client:
+    return Client(
+        application_id=row.id,
+        client_id=row.client_id,
+        name=row.name,
+        scope=row.scopes,
+        public=row.public,
+        any_loopback=row.any_loopback_redirect,
+        **found,
+    )

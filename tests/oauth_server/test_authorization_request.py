@@ -301,10 +301,14 @@ def test_sandbox_application_may_be_nowhere_else(
         local_server.parse_authorization(sandboxed.query(redirect_uri=uri))
 
 
-def test_sandbox_rule_is_off_outside_local_mode(sandboxed: Partner) -> None:
+def test_sandbox_application_is_nobody_outside_local_mode(sandboxed: Partner) -> None:
+    """Also where a database was one of local mode before: everybody knows its secret."""
     args = sandboxed.query(redirect_uri="http://localhost:5050/partner/callback")
 
-    assert "redirect_uri_mismatch" == page_of(sandboxed, args)
+    refused = sandboxed.refresh("whatever")
+
+    assert "unknown_client" == page_of(sandboxed, args)
+    assert (401, "invalid_client") == (refused.status_code, refused.get_json()["error"])
 
 
 @pytest.mark.parametrize("response_type", ["token", "code token", "id_token", "grün", 'a"b\\c'])
