@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import Client
 
-from sandbox import google
+from sandbox import google, icloud
 from sandbox.app import Config, create_app, create_site
 
 ADA = "ada@calbroker.test"
@@ -116,6 +116,18 @@ def test_pages_list_people_faults_and_seeds(browser: FlaskClient, path: str) -> 
     assert all(name in page for name in google.FAULTS)
     assert "http://localhost/scenarios" in page
     assert "http://localhost/google/seed" in page
+
+
+@pytest.mark.parametrize("path", ["/", "/sandbox"])
+def test_pages_name_the_seed_of_every_stand_in(
+    google_app: Flask, tmp_path: Path, path: str
+) -> None:
+    site = create_site(Config(tmp_path), google_app, icloud.create_app())
+
+    page = site.test_client().get(path).text
+
+    for name, person in (("google", ADA), ("icloud", "ada@icloud.calbroker.test")):
+        assert f'POST http://localhost/{name}/seed   {{"person": "{person}"' in page
 
 
 def test_seed_form_adds_events(browser: FlaskClient, google_app: Flask) -> None:
