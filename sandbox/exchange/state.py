@@ -115,11 +115,6 @@ class PersonHandle:
         with self._store.transaction():
             self._store.remove(self.calendar(calendar), number)
 
-    def unlock(self) -> None:
-        """Forget wrong passwords, as an administrator can."""
-        with self._store.transaction():
-            self.person.bad_logons = self.person.locked_until_s = 0
-
 
 def _days(first: date, last: date) -> str:
     end = last + timedelta(days=1)
