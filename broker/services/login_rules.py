@@ -47,10 +47,13 @@ class Rule:
 
 
 def of_login(runtime: Runtime, slug: str, host: str, username: str) -> Rule:
-    """Give the rule of one login, however its server and user name were typed."""
-    site = _site(host) if slug in SERVERS_NAMED_BY_PEOPLE else ""
+    """Give the rule of one login, however its server and user name were typed.
+
+    One directory may stand behind all of a company's servers, so the form does not matter there.
+    """
+    service, site = ("", _site(host)) if slug in SERVERS_NAMED_BY_PEOPLE else (slug, "")
     account = _account(username, site)
-    return Rule("login", digest(runtime, "login", slug, site, account), PER_LOGIN, strict=True)
+    return Rule("login", digest(runtime, "login", service, site, account), PER_LOGIN, strict=True)
 
 
 def of_typed(runtime: Runtime, slug: str, login: Login) -> list[Rule]:

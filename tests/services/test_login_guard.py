@@ -205,6 +205,13 @@ def test_the_server_that_refused_counts_whatever_was_typed(world: World, server:
     assert attempt(world, server.accept) == "paused_after_refusals"
 
 
+def test_another_form_is_no_way_around_the_limit(world: World, server: Server) -> None:
+    """Both would ask the same directory."""
+    refuse_until_paused(world, server, slug="exchange")
+
+    assert attempt(world, server.accept, slug="caldav") == "paused_after_refusals"
+
+
 def test_many_domains_that_lead_to_one_server_are_one_login(world: World, server: Server) -> None:
     """Their owner says yes to somebody else's server at each of them."""
     steps = [Step("GetFolder", "mail.victim.test", "401", 5, refused=True)]
