@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from werkzeug.wrappers import Request, Response
 
+from broker import transport_failures
 from broker.errors import AddressRefused, HostUnconfirmed, ProviderUnavailable, UserError
 from broker.logins import KnownServer
 from tests.providers.ews_internet import (
@@ -23,7 +24,15 @@ from tests.providers.ews_internet import (
     settings,
     soap,
 )
-from tests.providers.test_ews_discovery import AUTODISCOVER, HOSTER, always, code_of, to
+from tests.providers.test_ews_discovery import (
+    AUTODISCOVER,
+    EXPIRED,
+    HOSTER,
+    always,
+    code_of,
+    to,
+    with_certificate,
+)
 
 JSON = "/autodiscover/autodiscover.json"
 EWS_PATH = "/ews/exchange.asmx"
@@ -283,6 +292,21 @@ def test_what_exchange_online_says_of_others_is_a_hint_and_no_proof(
     internet.realm = "Managed"
     unguarded(internet, "outlook.office365.com", JSON, always(answer))
     assert "perhaps_office365" == code_of(internet)
+    assert [] == internet.sent
+
+
+@pytest.mark.parametrize("mx", [[], ["contoso.mail.protection.outlook.com"]])
+def test_a_mailbox_that_exchange_online_says_is_at_home_is_not_said_to_be_there(
+    internet: Internet, mx: list[str]
+) -> None:
+    internet.realm, internet.mx = "Managed", mx
+    unguarded(internet, "outlook.office365.com", JSON, always(to(f"https://ex.{DOMAIN}{JSON}")))
+    assert "exchange_not_found" == code_of(internet)
+
+    internet.hosts[f"https://ex.{DOMAIN}"] = {"*": with_certificate(EXPIRED)}
+    with pytest.raises(ProviderUnavailable) as raised:
+        internet.connect()
+    assert transport_failures.CERTIFICATE_EXPIRED == raised.value.detail
     assert [] == internet.sent
 
 

@@ -86,7 +86,7 @@ class Search:
         self._visited: set[tuple[str, str]] = set()
         self._inside: set[str] = set()
         self._guessed: set[str] = set()
-        self._is_cloud = False
+        self._is_cloud, self._home = False, ""
 
     def endpoints(self) -> Iterator[str]:
         """Give EWS addresses that the password may go to, best first; hosts are asked as needed.
@@ -95,9 +95,7 @@ class Search:
         LoginRejected when a server refuses every name, and UserError `use_office365`.
         """
         given: set[str] = set()
-        for number, url in enumerate(self._starts()):
-            if number == 1:
-                self._verdict.at_site = len(self._verdict.failures)
+        for url in self._starts():
             for found in self._ask(url, self._address):
                 if found.lower() not in given and self.may_send(found):
                     given.add(found.lower())
@@ -143,8 +141,9 @@ class Search:
 
     def conclusion(self) -> BrokerError:
         """Say why nothing was found: what a person can do something about comes first."""
-        verdict = self._verdict
-        return verdict.said() or verdict.otherwise(self._sign) or UserError("exchange_not_found")
+        said = self._verdict.said()
+        sign = None if said or self._home else self._sign
+        return said or self._verdict.otherwise(sign) or UserError("exchange_not_found")
 
     @cached_property
     def _sign(self) -> str | None:
@@ -167,6 +166,7 @@ class Search:
         """Give where to begin; DNS and the plain redirect are asked only when they are needed."""
         domain = self._address.domain
         yield f"https://{domain}{POX_PATH}"
+        self._verdict.at_site = len(self._verdict.failures)
         yield f"https://autodiscover.{domain}{POX_PATH}"
         redirected = self._plain_redirect(f"http://autodiscover.{domain}{POX_PATH}")
         if redirected:
@@ -174,7 +174,8 @@ class Search:
         for host in named_hosts(self._records, domain):
             yield f"https://{host}{POX_PATH}"
         if self._verdict.said() is None and self._sign is not None:
-            yield premises(self._asker, self._address)
+            self._home = premises(self._asker, self._address)
+            yield self._home
 
     def _plain_redirect(self, url: str) -> str:
         """Ask a plain http host where to go, which is all that it can be asked."""
