@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import click
 from flask.cli import with_appcontext
+from redis.exceptions import ConnectionError as RedisGone
+from redis.exceptions import TimeoutError as RedisSilent
 from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 
 from broker.errors import BrokerError, InvalidFields, NotFound
@@ -21,12 +23,13 @@ _NO_DATABASE = (
     "the database does not answer, or has no tables yet: "
     "check DATABASE_URL and run `flask db upgrade`"
 )
+_NO_REDIS = "Redis does not answer: check REDIS_URL, and for rediss:// REDIS_CERTIFICATE_CHECK"
 
 Result = TypeVar("Result")
 
 
 class Told(click.Command):
-    """A command that says in words that there is no database to work on."""
+    """A command that says in words that there is no database to work on, or no Redis."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
@@ -34,6 +37,8 @@ class Told(click.Command):
             return super().invoke(ctx)
         except (OperationalError, InterfaceError, ProgrammingError) as error:
             raise click.ClickException(_NO_DATABASE) from error
+        except (RedisGone, RedisSilent) as error:
+            raise click.ClickException(_NO_REDIS) from error
 
 
 command = partial(click.command, cls=Told)

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
+from redis import Redis
 from sqlalchemy import text
 
 from app import create_app
 from broker.cli import keys_group, unconfigured
+from broker.cli_applications import Told
 from broker.errors import ConfigError
 from broker.ids import new_key
 from broker.models import db, transaction
@@ -119,6 +121,16 @@ def test_a_database_without_tables_is_told_in_a_sentence(world: World, words: st
     assert result.exit_code == 1
     assert "flask db upgrade" in result.output
     assert "Traceback" not in result.output
+
+
+def test_a_redis_that_is_away_is_told_in_a_sentence() -> None:
+    def ask() -> None:
+        Redis.from_url("unix:///nobody/listens/here.sock").ping()
+
+    result = CliRunner().invoke(Told("worker", callback=ask))
+
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: Redis does not answer: check REDIS_URL")
 
 
 def test_features_are_added_and_removed(world: World) -> None:
