@@ -164,6 +164,8 @@ def clock() -> None:
 @with_appcontext
 def worker_command(burst: bool, processes: int) -> None:
     """Run tasks, until stopped."""
+    if burst and processes > 1:
+        raise click.UsageError("--burst is for one process: the others would be kept up.")
     runtime = _runtime_with_its_keys()
     if processes == 1:
         worker.work(app_ctx.app, runtime, burst=burst)

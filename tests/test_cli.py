@@ -54,6 +54,15 @@ def test_an_application_is_made_and_its_secret_shown_once(world: World) -> None:
     assert secret not in listed
 
 
+@pytest.mark.parametrize(
+    "words", [("--processes", "0"), ("--processes", "-1"), ("--burst", "--processes", "2")]
+)
+def test_workers_that_would_do_nothing_or_never_end_are_refused(
+    world: World, words: tuple[str, ...]
+) -> None:
+    assert run(world, "worker", *words).exit_code == 2
+
+
 def test_a_public_application_has_no_secret(world: World) -> None:
     result = run(world, "app-create", "App", "--public", "--redirect-uri", "http://127.0.0.1/cb")
 
