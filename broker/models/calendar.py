@@ -86,9 +86,9 @@ class Occurrence(Base):
     """One happening of an event inside the window: what the partner API lists.
 
     *uid* is a keyed digest of event and original start (12 bytes), the same after any resync.
-    *changed_at* is when we learned of the last change (epoch seconds). A removed occurrence
-    stays a while with *deleted* set. *past_start_at* and *past_end_at* bound where it was
-    before it was moved; None when it never was.
+    *changed_at* is when the last change was written, rounded up (epoch seconds); 0 where there
+    was none. A removed occurrence stays a while with *deleted* set. *past_start_at* and
+    *past_end_at* bound where it was before it was moved; None when it never was.
     """
 
     __tablename__ = "occurrences"

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
+from math import ceil
 
 import msgspec
 from sqlalchemy.orm import Session
@@ -61,8 +62,9 @@ class Applied:
 
 @dataclass(slots=True)
 class Copy:
-    """Our copy of one calendar during one pass, which began at *at*.
+    """Our copy of one calendar during one pass.
 
+    What is planned next counts as changed *at*, which whoever writes keeps up with the time.
     *asked_before* says that the provider is being asked again after wanting to remove much.
     *work_left* is what the pass may still spend on expanding; *is_behind* becomes true when
     that was not enough for all series.
@@ -77,11 +79,9 @@ class Copy:
     work_left: int = WORK_PER_PASS
     is_behind: bool = False
     _revision: int = 0
-    _changed_at: int = field(init=False)
     _since: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self._changed_at = int(self.at.timestamp())
         self._since = int(self.window.start.timestamp())
 
     def page_steps(self, session: Session, page: Changes, generation: int) -> Iterator[Step]:
@@ -205,7 +205,8 @@ class Copy:
         """Add the occurrences of one family to *step*, or that they must wait."""
         touched = {item.key for item in (items if family.waits else family.upserts)}
         rolls = not (family.upserts or family.gone or family.waits)
-        at = 0 if rolls else self._changed_at
+        # Rounded up: not before it can be read.
+        at = 0 if rolls else ceil(self.at.timestamp())
         if self.work_left <= 0 and series_of(items) is not None:
             self.is_behind = True
             gone = set(family.gone)

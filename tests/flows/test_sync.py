@@ -353,6 +353,29 @@ def test_a_removed_event_is_shown_as_deleted_when_that_is_asked_for(
     assert "Doomed" not in titles(world, ada)
 
 
+def test_who_asked_while_a_change_was_on_its_way_hears_of_it(world: World, ada: Tokens) -> None:
+    """An application asks for what changed since it last asked; a pass may take longer."""
+    quietly(world)
+    world.state.person(ADA).create_event(**timed("On its way", "2026-03-12T09:00:00+00:00"))
+    answer, asked_at = world.google.app, []
+
+    def slowly(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        body = list(answer(environ, start_response))
+        if any(b"On its way" in part for part in body):
+            world.clock.advance(seconds=4.5)
+            asked_at.append(world.clock.now())
+        return body
+
+    world.google.app = slowly
+    later(world)
+
+    (asked,) = asked_at
+    since = asked.strftime("%Y-%m-%dT%H:%M:%SZ")
+    after = (asked + timedelta(seconds=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert titles(world, ada, last_modified=since) == ["On its way"]
+    assert titles(world, ada, last_modified=after) == []
+
+
 # -- series
 
 
