@@ -110,10 +110,10 @@ class Answer:
     read: Any = field(default=None, repr=False)
 
     def json(self, provider: str, operation: str) -> Any:
-        """Decode a JSON body. Raises ProtocolError when it is not JSON."""
+        """Decode a JSON body. Raises ProtocolError when it is not JSON, or too deep."""
         try:
             return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ProtocolError(provider, operation, self.status, detail="not JSON") from error
 
 

@@ -137,7 +137,7 @@ def test_parameters_arrive_as_they_were_given() -> None:
     assert "fields=items(id,end)" in first
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"a":', b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"a":', b"\xff", b"[" * 5000])
 def test_body_that_is_not_json(body: bytes) -> None:
     with pytest.raises(ProtocolError, match="not JSON"):
         Answer(200, {}, body, "https://api.example/").json("test", "get")

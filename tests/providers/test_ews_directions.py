@@ -160,7 +160,10 @@ def test_json_leads_to_another_host(internet: Internet) -> None:
     assert EWS == internet.connect()[0].url
 
 
-@pytest.mark.parametrize("page", [Response("{", 200), Response('{"Url":7}'), Response("", 404)])
+@pytest.mark.parametrize(
+    "page",
+    [Response("{"), Response('{"Url":7}'), Response("", 404), Response("[" * 5000)],
+)
 def test_json_that_says_nothing_is_passed_over(internet: Internet, page: Response) -> None:
     internet.ews()
     internet.exchange(AUTODISCOVER, {POX: lambda _: settings(EXPR=EWS)})

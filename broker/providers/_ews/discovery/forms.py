@@ -154,7 +154,7 @@ def read_json(answer: Answer) -> Told:
         return Told()
     try:
         found: Any = msgspec.json.decode(answer.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Told()
     url = found.get("Url") if isinstance(found, dict) else None
     return Told((url,)) if isinstance(url, str) and url else Told()
