@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -199,7 +200,7 @@ def _shelf(runtime: Runtime, bearer: Bearer, row: CalendarRow) -> Shelf:
         revision=row.revision,
         tzid=row.tzid,
         counts_as_busy=row.counts_as_busy,
-        gone_at=int(row.deleted_at.timestamp()) if row.deleted_at else None,
+        gone_at=ceil(row.deleted_at.timestamp()) if row.deleted_at else None,
         may_answer=not row.read_only and allows(bearer.scope, "change_participation_status"),
     )
 

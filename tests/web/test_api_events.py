@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -285,7 +286,7 @@ def test_all_that_a_calendar_held_changes_when_it_goes(
     world: World, maria: Person, work: Shelf, listing: str
 ) -> None:
     """Who asks for what changed hears of each of its events, however long it was as it is."""
-    gone = world.calendar(maria.login, deleted_at=NOW)
+    gone = world.calendar(maria.login, deleted_at=NOW - timedelta(seconds=0.5))
     for shelf in (gone, work):
         for hour in (10, 12):
             world.event(shelf, f"2026-03-10T{hour}:00", "2026-03-10T13:00", changed_at=0)
