@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.flows.test_disconnection import (  # noqa: F401 - the same test, in another world
+    test_the_last_access_token_of_a_grant_ends_it_however_old,
+)
 from tests.flows.test_sync import (  # noqa: F401 - the same tests, in another world
     ada,
     test_a_calendar_that_changes_while_it_is_read_is_read_again,
