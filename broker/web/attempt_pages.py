@@ -232,8 +232,10 @@ def over(error: AttemptOver) -> ResponseReturnValue:
     application = applications.find(error.application_id) if error.application_id else None
     handle = error.handle or (request.view_args or {}).get("handle")
     may_restart = error.may_restart and handle is not None
+    # Of an attempt that is no longer known, nothing can begin again from here.
+    is_gone = error.code == "attempt_over" and not may_restart
     return pages.problem(
-        error.code,
+        "attempt_gone" if is_gone else error.code,
         app=as_app(application) if application else None,
         retry_url=url_for("connect.restart", handle=handle) if may_restart else None,
         back_url=application.url if application and application.url else None,

@@ -35,6 +35,13 @@ _ATTEMPTS = {
         N_("Start again"),
         Press.RETRY,
     ),
+    "attempt_gone": Words(
+        N_("This page has run out"),
+        N_("For your safety a connection has to be finished within a few minutes, and only once."),
+        N_("Go back to the application that sent you and press its button again."),
+        N_("Go back"),
+        Press.BACK,
+    ),
     "attempt_used": Words(
         N_("This step is already behind you"),
         N_("This page works only once, and it has been used. What you did then still counts."),

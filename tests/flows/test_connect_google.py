@@ -533,6 +533,16 @@ def test_who_comes_back_late_begins_again_where_the_application_sent_them(world:
     assert query_of(again.headers["Location"])["state"] == "partner-state"
 
 
+def test_a_page_of_an_attempt_that_nobody_knows_any_more_says_where_to_go(world: World) -> None:
+    """It has no button, so it does not tell people to press one."""
+    for path in ("/connect/unknown/google", "/connect/google/callback?state=unknown&code=x"):
+        page = world.browser().get(path)
+
+        assert "run out" in page.text
+        assert "Go back to the application that sent you" in page.text
+        assert "Start again" not in page.text
+
+
 def test_a_page_that_ran_out_may_still_be_left_by_saying_no(world: World) -> None:
     """product-behaviour 1.1: at any point."""
     browser = world.browser()
