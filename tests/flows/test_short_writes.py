@@ -69,12 +69,12 @@ def dates(world: World) -> list[Any]:
 
 @contextmanager
 def writes_counted(world: World) -> Iterator[list[tuple[float, int]]]:
-    """Note of each writing transaction how long it took (seconds) and its written rows."""
+    """Note of each writing transaction how much CPU time it took (seconds), and its rows."""
     found: list[tuple[float, int]] = []
     state: dict[str, Any] = {"rows": 0}
 
     def begun(_connection: Any) -> None:
-        state.update(at=time.perf_counter(), rows=0)
+        state.update(at=time.thread_time(), rows=0)
 
     def executed(_c: Any, _cursor: Any, text: str, values: Any, _ctx: Any, many: bool) -> None:
         if text.startswith(("INSERT", "UPDATE", "DELETE")):
@@ -82,7 +82,7 @@ def writes_counted(world: World) -> Iterator[list[tuple[float, int]]]:
 
     def ended(_connection: Any) -> None:
         if state["rows"]:
-            found.append((time.perf_counter() - state["at"], state["rows"]))
+            found.append((time.thread_time() - state["at"], state["rows"]))
 
     with world.app.app_context():
         engine = db.engine
@@ -137,10 +137,10 @@ def test_a_hostile_calendar_is_expanded_outside_of_transactions(world: World, ad
     add_series(world, 4, HOSTILE)
     world.clock.advance(hours=1)
 
-    began = time.perf_counter()
+    began = time.thread_time()
     with writes_counted(world) as written:
         world.work()
-    took = time.perf_counter() - began
+    took = time.thread_time() - began
 
     assert max(seconds for seconds, _ in written) < took / 4
 

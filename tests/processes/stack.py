@@ -124,11 +124,14 @@ class Stack:
     def start_ready_worker(self) -> Process:
         """Start a worker and wait until it waits for work."""
         connection = Redis.from_url(self.redis.url)
-        before = Worker.count(connection=connection)
+
+        def registered() -> set[str]:
+            return set(Worker.all_keys(connection=connection))
+
+        # Not a number: those that were killed go from the list some minutes later.
+        before = registered()
         process = self.start_worker()
-        eventually(
-            lambda: Worker.count(connection=connection) > before, within_s=START_S, what="worker"
-        )
+        eventually(lambda: registered() - before, within_s=START_S, what="worker")
         return process
 
     def restart_dead_workers(self) -> None:
