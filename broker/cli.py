@@ -175,7 +175,7 @@ def worker_command(burst: bool, processes: int) -> None:
     Supervisor([Child(name, one, os.environ) for name in names]).run()
 
 
-@keys_group.command("new", with_appcontext=False, epilog="Example: flask keys new >> .env")
+@keys_group.command("new", with_appcontext=False, epilog="Example: flask keys new")
 def keys_new() -> None:
     """Print a new set of keys as environment lines. Nothing is stored."""
     name = "k" + secrets.token_hex(3)
