@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from math import ceil
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,6 +19,7 @@ from broker.services import connections, tasks
 from broker.services.credentials import with_client
 from broker.services.runtime import Runtime
 from broker.services.tasks import Kind, Lease
+from broker.sync.rows import Rows
 
 log = logging.getLogger(__name__)
 
@@ -89,10 +91,11 @@ def store(
         digest = runtime.vault.digest("calendar", connection.id, remote.remote_id)
         calendar = held.pop(digest, None)
         if calendar is None or calendar.deleted_at is not None:
-            fresh = calendar or _new(session, connection, key, digest, remote)
-            fresh.deleted_at = None
-            wanted += _start(runtime, session, connection, fresh.id, now)
-            calendar = fresh
+            if calendar is None:
+                calendar = _new(session, connection, key, digest, remote)
+            else:
+                _bring_back(session, calendar, now)
+            wanted += _start(runtime, session, connection, calendar.id, now)
         _describe(key, calendar, remote)
     for calendar in held.values():
         if calendar.deleted_at is None:
@@ -100,6 +103,17 @@ def store(
             tasks.drop(session, _CALENDAR_TASKS, [calendar.id])
             log.info("calendar gone", extra={"calendar": calendar.id})
     return wanted
+
+
+def _bring_back(session: Session, calendar: Calendar, now: datetime) -> None:
+    """Show again what a calendar held; all of that changes, as it did when the calendar went.
+
+    In one transaction, however much it is: this is rare, and nobody else writes to it now.
+    """
+    calendar.deleted_at = None
+    calendar.revision = Calendar.revision + 1
+    Rows(session, calendar.id).mark_changed(ceil(now.timestamp()))
+    log.info("calendar is back", extra={"calendar": calendar.id})
 
 
 _CALENDAR_TASKS = (Kind.SYNC_CALENDAR, Kind.ROLL_WINDOW, Kind.SUBSCRIBE)

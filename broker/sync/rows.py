@@ -74,6 +74,11 @@ _REMOVE = (
     .where(_OWN_OCCURRENCES, among(_OCCURRENCES.c.uid))
     .values(deleted=True, changed_at=bindparam("removed_at"))
 )
+_CHANGE = (
+    update(_OCCURRENCES)
+    .where(_OWN_OCCURRENCES, _OCCURRENCES.c.deleted.is_(False))
+    .values(changed_at=bindparam("changed"))
+)
 _REPLACE_EVENTS = Replacing(_EVENTS, ("calendar_id", *EventRow._fields))
 _RENEW_EVENTS = Replacing(_EVENTS, ("calendar_id", *EventRow._fields[:-1]))
 _REPLACE_OCCURRENCES = Replacing(_OCCURRENCES, ("calendar_id", "deleted", *Written._fields))
@@ -170,6 +175,10 @@ class Rows:
         for at, together in groupby(removed, itemgetter(1)):
             uids = end_to_end(uid for uid, _ in together)
             self._execute(_REMOVE, removed_at=at, **uids)
+
+    def mark_changed(self, at: int) -> None:
+        """Let every occurrence that is there count as changed *at* (epoch seconds)."""
+        self._execute(_CHANGE, changed=at)
 
     def forget_occurrences(self, *, before: int, removed_before: int, limit: int) -> int:
         """Drop what ended before *before*, and marks of removal from before *removed_before*.

@@ -460,6 +460,16 @@ def test_calendars_come_change_their_names_and_go(world: World, ada: Tokens) -> 
 
     gone = next(c for c in listed if c["calendar_name"] == "Renamed")
     held = len(world.events(world.renew(ada)))
+    here = len(world.events(world.renew(ada), **{"calendar_ids[]": gone["calendar_id"]}))
+
+    def changed() -> set[tuple[int, bool]]:
+        """Ask as who has all that there was until an hour ago."""
+        since = (world.clock.now() - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        asked = {"include_deleted": "true", "last_modified": since}
+        found = world.events(world.renew(ada), **asked, **{"calendar_ids[]": gone["calendar_id"]})
+        return {(len(found), event["deleted"]) for event in found}
+
+    assert changed() == set()
     entry = entries[TEAM]
     with world.state.transaction():
         entry.deleted = True
@@ -470,12 +480,16 @@ def test_calendars_come_change_their_names_and_go(world: World, ada: Tokens) -> 
         True
     }
     assert len(world.events(world.renew(ada))) < held
+    assert changed() == {(here, True)}
 
     with world.state.transaction():
         entry.deleted = False
         world.state.put_entry(ADA, entry)
     later(world, hours=2)
     assert len(world.events(world.renew(ada))) == held
+    assert changed() == {(here, False)}
+    world.clock.advance(hours=2)
+    assert changed() == set()
 
 
 def test_a_calendar_that_cannot_be_read_is_named_and_the_others_go_on(

@@ -144,3 +144,14 @@ def test_what_was_removed_comes_back_when_it_is_written(calendar_id: str, any_wo
     assert [one.deleted for one in held(calendar_id, 0, 1, 2, 3)] == [False, False, True, True]
     stamps = any_world.rows("SELECT changed_at FROM occurrences ORDER BY uid")
     assert [stamp for (stamp,) in stamps] == [5, 5, 0, 8]
+
+
+def test_all_that_is_there_may_change_at_once(calendar_id: str, any_world: World) -> None:
+    write_occurrences(calendar_id, *map(occurrence, range(3)))
+    with transaction() as session:
+        rows = Rows(session, calendar_id)
+        rows.remove_occurrences([(key(1, 12), 8)])
+        rows.mark_changed(9)
+
+    stamps = any_world.rows("SELECT changed_at FROM occurrences ORDER BY uid")
+    assert [stamp for (stamp,) in stamps] == [9, 8, 9]
