@@ -21,6 +21,8 @@ UTC_NAME = "Etc/UTC"
 _UTC_NAMES = frozenset(
     {"Etc/UCT", "Etc/Universal", "Etc/Zulu", "UCT", "UTC", "Universal", "Zulu", UTC_NAME}
 )
+# Files beside the zones that name none: this machine's own zone, and zones with leap seconds.
+_NO_ZONE = re.compile(r"localtime|posixrules|Factory|(?:posix|right)/.*")
 _EPOCH = date(1970, 1, 1)
 _WHOLE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -83,8 +85,10 @@ def zone_name(tzid: str) -> str:
 @lru_cache(maxsize=1024)
 def zone(tzid: str) -> ZoneInfo | None:
     """Give an IANA zone, or None when there is none of that name."""
+    if len(tzid) > 64 or _NO_ZONE.fullmatch(tzid):
+        return None
     try:
-        return ZoneInfo(tzid) if len(tzid) <= 64 else None
+        return ZoneInfo(tzid)
     except (KeyError, ValueError, OSError):
         return None
 

@@ -46,7 +46,17 @@ def test_tzid_is_required(maria: Person, listing: str, query: dict[str, str]) ->
 
 
 @pytest.mark.parametrize(
-    "tzid", ["Mars/Base", "W. Europe Standard Time", "../../etc/passwd", "Europe", "a\x00b", "/"]
+    "tzid",
+    [
+        "Mars/Base",
+        "W. Europe Standard Time",
+        "../../etc/passwd",
+        "Europe",
+        "a\x00b",
+        "/",
+        "localtime",
+        "right/Europe/Zurich",
+    ],
 )
 def test_unknown_zone(maria: Person, tzid: str) -> None:
     assert refused(maria, "events", tzid=tzid) == {"tzid": ["errors.tzid_unrecognized"]}
