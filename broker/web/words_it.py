@@ -97,6 +97,21 @@ ADVICE: Mapping[str, tuple[Advice, ...]] = {
     ),
     "certificate_untrusted": (_WHOLE_CHAIN, _OWN_AUTHORITY),
     "not_https": (Advice(N_("%(host)s has to speak TLS 1.2 or newer on TCP port 443.")),),
+    "address_private": (
+        Advice(
+            N_(
+                "As seen from here, %(host)s leads into a private network. Publish an address that"
+                " can be reached from outside, or tell the person one that can."
+            )
+        ),
+        Advice(
+            N_(
+                "If this service runs inside of that network, the people who run it can open it"
+                " with the setting ALLOWED_HOSTS."
+            )
+        ),
+    ),
+    "address_port": (Advice(N_("Offer %(host)s on TCP port 443 or 8443: we call no other port.")),),
     "name_not_found": (
         Advice(N_("Publish %(host)s in public DNS; inside names are not seen from here.")),
     ),

@@ -105,6 +105,19 @@ def test_what_is_wrong_with_a_certificate_is_named(office: Office, style: str) -
     assert not [name for name in WRONG_NAMES if name in failed.text]
 
 
+@pytest.mark.parametrize(
+    ("url", "change"),
+    [("10.20.30.40", "with the setting ALLOWED_HOSTS"), (f"{MAIL}:8080", "on TCP port 443")],
+)
+def test_an_address_that_may_not_be_called_says_what_opens_it(
+    office: Office, url: str, change: str
+) -> None:
+    text = said(opened(office, link_on(office.try_login(url=url))))
+
+    assert "What you can change" in text
+    assert change in text
+
+
 def test_nobody_is_named_and_no_secret_is_told(office: Office) -> None:
     """Neither on the page, nor in its address, nor in what it is made from."""
     failed = office.try_login(url=MAIL, username=USER, password=GUESS)

@@ -84,6 +84,13 @@ def test_a_private_address_is_the_companys_to_mend(internet: Internet, url: str)
     assert 1 == sum("mbx1." in call for call in internet.calls)
 
 
+def test_names_of_the_inside_are_said_to_be_such(internet: Internet) -> None:
+    """Whoever runs this inside of their company has to open it first."""
+    internet.private = {DOMAIN, AUTODISCOVER}
+    assert "address_private" == code_of(internet)
+    assert [] == internet.sent
+
+
 def test_what_the_operator_has_opened_may_be_said_yes_to(internet: Internet) -> None:
     internet.ews("mbx1.contoso.local")
     internet.exchange(AUTODISCOVER, {POX: lambda _: settings(EXCH=INSIDE)})

@@ -73,7 +73,8 @@ class Verdict:
         return next(filter(_is_busy, self.failures), None)
 
     def otherwise(self, code: str | None) -> BrokerError | None:
-        """Give why nobody may have been met: the cloud, a wrong certificate, a server that is gone.
+        """Give why nobody may have been met: the cloud, a wrong certificate, an address that is not
+        public, or a server that is gone.
 
         *code* is what the signs of Microsoft 365 say. A mere `perhaps` counts less than a host that
         is there for Autodiscover: most companies with servers of their own sign in there, too.
@@ -82,6 +83,7 @@ class Verdict:
         if code is not None and not (wrong and code == "perhaps_office365"):
             return UserError(code)
         wrong += filter(is_of_certificate, self.failures[: self.at_site])
+        wrong += filter(_is_private, self.failures)
         return next(iter([*wrong, *self.before]), None)
 
 
@@ -104,6 +106,10 @@ def is_inside(error: BrokerError) -> bool:
         isinstance(error, ProviderUnavailable) and error.detail == transport_failures.NAME_NOT_FOUND
     )
     return is_unknown or isinstance(error, AddressRefused)
+
+
+def _is_private(error: BrokerError) -> bool:
+    return isinstance(error, AddressRefused) and error.code == "address_private"
 
 
 def _is_busy(error: BrokerError) -> bool:
