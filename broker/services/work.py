@@ -167,10 +167,14 @@ def _put_back(runtime: Runtime, lease: Lease, reason: str) -> None:
 
 
 def _note_reason(runtime: Runtime, lease: Lease, connection_id: str | None, reason: str) -> None:
-    """Let status say why it is not well, and when we last tried; it is well without a listener."""
+    """Let status say why it is not well, and when we last tried; it is well without push.
+
+    Whoever is told to wait when asking for push waits with everything else, though.
+    """
     now = runtime.clock.now()
     model = Calendar if lease.kind in _ON_CALENDARS else Connection
-    if connection_id is None or lease.kind is Kind.LISTEN:
+    is_for_push = lease.kind is Kind.SUBSCRIBE and reason != RateLimited.reason
+    if connection_id is None or lease.kind is Kind.LISTEN or is_for_push:
         return
     with transaction() as session:
         connections.lock(session, [connection_id])

@@ -231,6 +231,26 @@ def test_a_lost_connection_loses_nothing(world: World) -> None:
     assert summaries(world, tokens) == before
 
 
+def test_a_service_without_push_is_well(world: World) -> None:
+    """Polling finds what push does not tell: nothing is out of date."""
+    google = world.google.app
+
+    def without_push(environ: dict[str, Any], start_response: Any) -> Any:
+        is_watch = environ["PATH_INFO"].endswith("/watch")
+        return (_unavailable if is_watch else google)(environ, start_response)
+
+    world.google.app = without_push
+    tokens = world.connected(ADA)
+    world.work()
+    world.clock.advance(minutes=10)
+    world.state.person(ADA).create_event(summary="Polled", **FULL_DAY)
+    world.work()
+
+    assert world.rows("SELECT reason FROM tasks WHERE kind = 'subscribe' AND reason IS NOT NULL")
+    assert "Polled" in summaries(world, tokens)
+    assert "reason" not in world.profile(tokens)["profile_sync"]
+
+
 def test_retry_after_is_obeyed_and_push_does_not_override_it(world: World) -> None:
     """RFC 9110 section 10.2.3: we come back when we are told to."""
     tokens = world.connected(ADA)
