@@ -237,7 +237,7 @@ def _known(one: Learned) -> KnownServer:
 def _passed_over(login: Login, url: str) -> list[str]:
     """Give the known servers that were tried before the one where the login was proved."""
     tried = [known.url for known in login.known]
-    if login.url.strip() and "@" not in login.url:
+    if login.email and login.url.strip():
         return []
     return tried[: tried.index(url)] if url in tried else tried
 

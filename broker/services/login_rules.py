@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -125,6 +126,8 @@ def _site(host: str) -> str:
     host = host.rstrip(".").lower()
     if as_address(host) is not None:
         return host
+    with suppress(UnicodeError):
+        host = host.encode("idna").decode()
     labels = host.split(".")
     is_shared = len(labels) > 2 and len(labels[-2]) <= _LONGEST_SHARED
     return ".".join(labels[-3:] if is_shared else labels[-2:])

@@ -408,6 +408,23 @@ def test_a_typed_server_is_completed_and_not_searched_for(internet: Internet, ty
     assert {f"POST {EWS}".lower()} == {call.lower() for call in internet.calls}
 
 
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        ("nobody@evil.example/x", "address_with_login"),
+        (f"https://ada@mail.{DOMAIN}/owa", "address_with_login"),
+        ("@", "address_malformed"),
+    ],
+)
+def test_what_is_typed_for_a_server_is_never_passed_over(
+    internet: Internet, typed: str, code: str
+) -> None:
+    """C4: the guard counts at the host that was typed, and the password goes there or nowhere."""
+    internet.exchange(AUTODISCOVER, {POX: lambda _: settings(EXPR=EWS)})
+    assert code == code_of(internet, url=typed)
+    assert [] == internet.calls
+
+
 def test_somebody_elses_address_is_not_believed(internet: Internet) -> None:
     internet.ews(body=calendar("Boss=", mine="Ada="))
     credential, account = internet.connect(url=EWS, username=EMAIL, email="boss@contoso.example")

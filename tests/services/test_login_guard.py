@@ -205,6 +205,13 @@ def test_the_server_that_refused_counts_whatever_was_typed(world: World, server:
     assert attempt(world, server.accept) == "paused_after_refusals"
 
 
+def test_a_host_counts_in_letters_as_in_dns(world: World, server: Server) -> None:
+    refuse_until_paused(world, server, login=replace(ADA, url="https://dav.b\u00fccher.example/"))
+    again = replace(ADA, url="https://dav.xn--bcher-kva.example/")
+
+    assert attempt(world, server.accept, again) == "paused_after_refusals"
+
+
 def test_another_form_is_no_way_around_the_limit(world: World, server: Server) -> None:
     """Both would ask the same directory."""
     refuse_until_paused(world, server, slug="exchange")

@@ -80,9 +80,8 @@ class Joining:
             raise UserError("use_outlook_com")
         if is_cloud(self._address.domain):
             raise UserError("use_office365")
-        typed = self._login.url.strip()
-        if typed and "@" not in typed:
-            url = endpoint(typed)
+        if self._login.email and self._login.url.strip():
+            url = endpoint(self._login.url)
             if is_cloud(host_of(url)):
                 raise UserError("use_office365")
             return self._proved(url)
