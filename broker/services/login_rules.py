@@ -62,14 +62,16 @@ def of_typed(runtime: Runtime, slug: str, login: Login) -> list[Rule]:
 
     A mail address counts whichever server it is tried at: without one the search would lead to
     the same account. A user name that is typed beside it counts on its own, so that one account
-    cannot be guessed at under many addresses. So does each host that was said yes to: whoever
-    has many domains could lead them all to somebody else's server.
+    cannot be guessed at under many addresses. So it does at the mail domain, where every server may
+    send a login on to, and at each host that was said yes to: whoever has many domains could lead
+    them all to somebody else's server.
     """
     name = _windows(login.username) or login.email or login.url
-    typed = host_of(login.url) or _domain(login.email)
-    logins = [(host, name) for host in (typed, *map(host_of, sorted(login.confirmed)))]
+    own = _domain(login.email)
+    typed = host_of(login.url) or own
+    logins = [(host, name) for host in (typed, own or typed, *map(host_of, login.confirmed))]
     if login.email:
-        logins += [(_domain(login.email), login.email), (typed, login.email)]
+        logins += [(own, login.email), (typed, login.email)]
     return _each_once(of_login(runtime, slug, *one) for one in logins)
 
 

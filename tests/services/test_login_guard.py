@@ -219,12 +219,17 @@ def test_another_form_is_no_way_around_the_limit(world: World, server: Server) -
     assert attempt(world, server.accept, slug="caldav") == "paused_after_refusals"
 
 
-def test_many_domains_that_lead_to_one_server_are_one_login(world: World, server: Server) -> None:
-    """Their owner says yes to somebody else's server at each of them."""
+@pytest.mark.parametrize("way", ["said yes to", "redirected"])
+def test_many_domains_that_lead_to_one_server_are_one_login(
+    world: World, server: Server, way: str
+) -> None:
+    """Their owner says yes to somebody else's server, or names its mail domain and leads there."""
     steps = [Step("GetFolder", "mail.victim.test", "401", 5, refused=True)]
     for n in range(6):
         typed = Login("", "CORP\\ada", f"guess {n}", email=f"x@evil{n}.test")
         led = replace(typed, confirmed=frozenset({"mail.victim.test:8443"}))
+        if way == "redirected":
+            led = replace(typed, url=f"https://mail.evil{n}.test/", email=f"x{n}@victim.test")
         attempt(world, server.refuse, led, slug="exchange", steps=steps)
 
     assert len(server.refused_at) <= PER_LOGIN + 1
