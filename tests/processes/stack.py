@@ -184,13 +184,21 @@ class Stack:
         query = "select 1 from tasks where kind = :kind and lease_until is not null"
         return bool(self.sql(query, kind=kind))
 
-    def put_off_polls(self) -> None:
-        """Let no calendar be looked at unasked: whatever is synced now was told of."""
+    def settle(self) -> None:
+        """Wait until nothing is done; from then on what is synced was told of.
+
+        No calendar is looked at unasked for hours, not even by a poll that was on its way.
+        """
+        eventually(self._is_settled, within_s=START_S, what="rest")
+
+    def _is_settled(self) -> bool:
         now = datetime.now(UTC)
         polls = (Task.kind == Kind.SYNC_CALENDAR.value, Task.lease_until.is_(None))
+        put_off = update(Task).where(*polls, Task.due_at > now)
+        soon = or_(Task.lease_until.is_not(None), Task.due_at <= now + timedelta(minutes=1))
         with self._engine.begin() as connection:
-            put_off = update(Task).where(*polls, Task.due_at > now)
             connection.execute(put_off.values(due_at=now + timedelta(hours=6)))
+            return connection.execute(select(Task.id).where(soon)).first() is None
 
     def end(self, process: Process, number: int = signal.SIGKILL) -> int:
         """Send a signal to a process that we started and wait for its end."""

@@ -52,8 +52,7 @@ def test_events_arrive_through_the_forms_and_the_workers(stack: Stack, ada: Part
 def test_a_change_comes_by_push(stack: Stack, ada: Partner) -> None:
     google = Google(stack, ADA)
     eventually(lambda: google.channels() == 3, within_s=SYNC_S, what="push channels")
-    eventually(stack.is_idle, within_s=SYNC_S, what="what was there before")
-    stack.put_off_polls()
+    stack.settle()
 
     google.create("Dentist at noon", TOMORROW)
 
@@ -187,8 +186,7 @@ def test_sigterm_lets_the_running_job_end(stack: Stack, ada: Partner) -> None:
     worker, *others = stack.workers
     for other in others:
         assert stack.end(other, SIGTERM) == 0
-    eventually(stack.is_idle, within_s=SYNC_S, what="what was there before")
-    stack.put_off_polls()
+    stack.settle()
     google.fault("slow", seconds=3, times=1)
     google.seed(1)
     eventually(lambda: stack.leased("sync_calendar"), within_s=20, what="the slow job")

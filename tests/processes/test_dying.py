@@ -74,7 +74,7 @@ def connected(stack: Stack, person: str) -> Partner:
 def test_a_worker_killed_in_the_middle_of_a_page_is_replaced(stack: Stack, worker: Process) -> None:
     google = Google(stack, ADA)
     ada = connected(stack, ADA)
-    stack.put_off_polls()
+    stack.settle()
     before = stack.count("events")
     google.fault("slow", seconds=1, times=1)
     google.fault("slow", person=None, seconds=60, times=1)
@@ -135,7 +135,7 @@ def test_redis_may_be_killed_while_a_job_runs(stack: Stack, worker: Process) -> 
 def test_a_hung_job_is_stopped_by_its_timeout(stack: Stack, worker: Process) -> None:
     google = Google(stack, ALAN)
     alan = connected(stack, ALAN)
-    stack.put_off_polls()
+    stack.settle()
     stack.end(stack.clock)
     google.fault("lost_push")
     google.seed(1)
