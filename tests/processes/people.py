@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
@@ -14,6 +15,7 @@ from broker.services.applications import LOCAL_CLIENT_ID, LOCAL_SECRET
 from sandbox.google import CLIENT_ID, CLIENT_SECRET
 from sandbox.google.driver import FULL_ACCESS, PASSWORD
 from sandbox.google.seed import ADA, ALAN, CALLBACK, GRACE
+from tests.processes.eventually import eventually
 from tests.processes.stack import Stack
 
 __all__ = ["ADA", "ALAN", "GRACE", "Google", "Partner", "connect", "connect_by_password"]
@@ -185,6 +187,12 @@ class Google:
         body = {"provider": "google", "person": self.person, "fault": fault} | options
         answer = requests.post(f"{self._sandbox}/scenarios", json=body, timeout=TIMEOUT_S)
         assert answer.status_code == 200, answer.text
+
+    def slow_call(self, seconds: float, do: Callable[[], object]) -> None:
+        """Make the next call of this person's last so long, do what leads to it, and await it."""
+        self.fault("slow", seconds=seconds, times=1)
+        do()
+        eventually(lambda: not self.active_faults(), within_s=20, what="the slow call")
 
     def clear_faults(self) -> None:
         """Switch every fault off, for everybody."""

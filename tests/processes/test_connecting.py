@@ -187,9 +187,7 @@ def test_sigterm_lets_the_running_job_end(stack: Stack, ada: Partner) -> None:
     for other in others:
         assert stack.end(other, SIGTERM) == 0
     stack.settle()
-    google.fault("slow", seconds=3, times=1)
-    google.seed(1)
-    eventually(lambda: stack.leased("sync_calendar"), within_s=20, what="the slow job")
+    google.slow_call(3, lambda: google.seed(1))
 
     status = stack.end(worker, SIGTERM)
 

@@ -41,9 +41,8 @@ def test_ten_seconds_without_a_database(cluster: Cluster, pg_stack: Stack) -> No
     google = Google(pg_stack, ADA)
     ada = connect(pg_stack, ADA)
     eventually(ada.is_synced, within_s=40, what="first sync")
-    google.fault("slow", seconds=1, times=3)
-    google.seed(100)
-    eventually(lambda: pg_stack.leased("sync_calendar"), within_s=20, what="a running sync")
+    pg_stack.settle()
+    google.slow_call(3, lambda: google.seed(100))
 
     cluster.stop()
     google.seed(20)

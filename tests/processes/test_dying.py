@@ -67,14 +67,13 @@ def connected(stack: Stack, person: str) -> Partner:
     partner = connect(stack, person)
     eventually(partner.is_synced, within_s=SYNC_S, what="first sync")
     eventually(lambda: Google(stack, person).channels() == 3, within_s=SYNC_S, what="push")
-    eventually(stack.is_idle, within_s=SYNC_S, what="the rest")
+    stack.settle()
     return partner
 
 
 def test_a_worker_killed_in_the_middle_of_a_page_is_replaced(stack: Stack, worker: Process) -> None:
     google = Google(stack, ADA)
     ada = connected(stack, ADA)
-    stack.settle()
     before = stack.count("events")
     google.fault("slow", seconds=1, times=1)
     google.fault("slow", person=None, seconds=60, times=1)
@@ -97,9 +96,7 @@ def test_flushall_during_a_sync_loses_nothing(stack: Stack, worker: Process) -> 
     google = Google(stack, GRACE)
     redis = Redis.from_url(stack.redis.url)
     grace = connected(stack, GRACE)
-    google.fault("slow", seconds=2, times=1)
-    google.seed(200)
-    eventually(lambda: stack.leased("sync_calendar"), within_s=20, what="a running sync")
+    google.slow_call(3, lambda: google.seed(200))
     alan = connect(stack, ALAN)
 
     redis.flushall()
@@ -114,9 +111,7 @@ def test_redis_may_be_killed_while_a_job_runs(stack: Stack, worker: Process) -> 
     """A worker that loses Redis ends or reconnects; if it ends, the platform starts another."""
     google = Google(stack, GRACE)
     grace = connected(stack, GRACE)
-    google.fault("slow", seconds=2, times=1)
-    google.seed(100)
-    eventually(lambda: stack.leased("sync_calendar"), within_s=20, what="a running sync")
+    google.slow_call(3, lambda: google.seed(100))
     assert stack.redis.pid
 
     os.kill(stack.redis.pid, SIGKILL)
@@ -135,7 +130,6 @@ def test_redis_may_be_killed_while_a_job_runs(stack: Stack, worker: Process) -> 
 def test_a_hung_job_is_stopped_by_its_timeout(stack: Stack, worker: Process) -> None:
     google = Google(stack, ALAN)
     alan = connected(stack, ALAN)
-    stack.settle()
     stack.end(stack.clock)
     google.fault("lost_push")
     google.seed(1)
