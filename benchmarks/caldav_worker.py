@@ -7,7 +7,6 @@ process, so what is counted here is ours alone.
 from __future__ import annotations
 
 import json
-import resource
 import statistics
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from typing import Any
 import requests
 from sqlalchemy import update
 
+from benchmarks.measure import peak_mb
 from broker.addresses import AddressPolicy
 from broker.clock import FixedClock
 from broker.http import Http
@@ -107,7 +107,7 @@ def measure(kind: str, url: str) -> dict[str, Any]:
         world.work()
         sync_s = time.monotonic() - connected
         wall_s, cpu_s = time.monotonic() - began, time.process_time() - began_cpu
-        rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        most_mb = peak_mb()
         events = world.count("events")
         before = served(kind, url)
         again_ms, count = unchanged_ms(world)
@@ -118,7 +118,7 @@ def measure(kind: str, url: str) -> dict[str, Any]:
         "sync_s": sync_s,
         "cpu_s": cpu_s,
         "events": events,
-        "rss_mb": rss_mb,
+        "rss_mb": most_mb,
         "unchanged_ms": again_ms,
         "requests": requests_each,
     }

@@ -7,7 +7,6 @@ process, so what is counted here is ours alone.
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -18,6 +17,7 @@ from typing import Any
 import requests
 
 from benchmarks.caldav_worker import Ticking, unchanged_ms
+from benchmarks.measure import peak_mb
 from broker.addresses import AddressPolicy
 from broker.http import Http
 from broker.worker import settle
@@ -63,7 +63,7 @@ def measure(site: str, url: str, ca_file: str) -> dict[str, Any]:
         began_cpu, began = time.process_time(), time.monotonic()
         world.work()
         cpu_s, wall_s = time.process_time() - began_cpu, time.monotonic() - began
-        rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        most_mb = peak_mb()
         events = world.count("events")
         done, refused = served(site)
         again_ms, count = unchanged_ms(world)
@@ -73,7 +73,7 @@ def measure(site: str, url: str, ca_file: str) -> dict[str, Any]:
         "wall_s": wall_s,
         "cpu_s": cpu_s,
         "events": events,
-        "rss_mb": rss_mb,
+        "rss_mb": most_mb,
         "unchanged_ms": again_ms,
         "requests": (done_after - done) / count,
         "handshakes": (refused_after - refused) / count,

@@ -38,8 +38,22 @@ def cpu_s(pid: int) -> float:
 
 def rss_mb(pid: int) -> float:
     """Give the resident memory of a process in MB."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+    return _memory_mb(str(pid), "VmRSS")
+
+
+def peak_mb() -> float:
+    """Give the most resident memory that this program has had, in MB.
+
+    `getrusage` would count what the process was before it became this program: a copy of
+    the benchmark, which is larger.
+    """
+    return _memory_mb("self", "VmHWM")
+
+
+def _memory_mb(process: str, name: str) -> float:
+    """Read a line of proc(5)'s status."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) / 1024
 
 
 def own_cpu_s() -> float:
