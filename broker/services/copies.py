@@ -38,18 +38,17 @@ def write(
     """Write what *plan* comes to, each step in a transaction of its own.
 
     A sync and a roll of one calendar may cross: whoever finds the copy changed plans anew, and
-    what it has written already needs nothing more. Changes are dated when they can be read, not
-    when the pass began: an application that asked in between asks next for what came after that.
+    what it has written already needs nothing more. Changes are dated when they are written, not
+    when they were found: an application that asked in between asks next for what came after that.
     """
     total = Applied()
     while True:
         try:
-            copy.at = runtime.clock.now()
             for step in plan(reading()):
                 with transaction() as session:
                     tasks.hold(session, lease, runtime.clock.now())
+                    copy.at = runtime.clock.now()
                     total += copy.write(session, step, generation)
-                copy.at = runtime.clock.now()
             # Planning read: nobody needs that snapshot while the provider is asked for more.
             reading().rollback()
         except CopyOvertaken:

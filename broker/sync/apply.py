@@ -64,7 +64,7 @@ class Applied:
 class Copy:
     """Our copy of one calendar during one pass.
 
-    What is planned next counts as changed *at*, which whoever writes keeps up with the time.
+    *at* is the time, which whoever writes keeps up to date: what a step writes changed then.
     *asked_before* says that the provider is being asked again after wanting to remove much.
     *work_left* is what the pass may still spend on expanding; *is_behind* becomes true when
     that was not enough for all series.
@@ -153,8 +153,10 @@ class Copy:
         """
         rows = Rows(session, self.calendar_id)
         rows.begin_writing(self._revision)
-        rows.write_occurrences(step.writes)
-        rows.remove_occurrences(step.removed)
+        # Rounded up: not before it can be read.
+        at = ceil(self.at.timestamp())
+        rows.write_occurrences(step.writes, at)
+        rows.remove_occurrences(step.removed, at)
         rows.write_events(step.events)
         rows.renew_events(step.renewed)
         rows.mark_seen(step.seen, generation)
@@ -204,19 +206,20 @@ class Copy:
     ) -> None:
         """Add the occurrences of one family to *step*, or that they must wait."""
         touched = {item.key for item in (items if family.waits else family.upserts)}
-        rolls = not (family.upserts or family.gone or family.waits)
-        # Rounded up: not before it can be read.
-        at = 0 if rolls else ceil(self.at.timestamp())
+        changed = bool(family.upserts or family.gone or family.waits)
         if self.work_left <= 0 and series_of(items) is not None:
             self.is_behind = True
             gone = set(family.gone)
-            step.removed += [(r.uid, at) for r in held if r.event_key in gone and not r.deleted]
-            step.postponed += [] if rolls else [name]
+            away = [row.uid for row in held if row.event_key in gone and not row.deleted]
+            step.removed += [(uid, changed) for uid in away]
+            step.postponed += [name] if changed else []
             return
         found = occurrences(self.vault, self.calendar_id, items, self.window)
         self.work_left -= found.work
-        plan = plan_occurrences(held, found.wanted, touched=touched, since=self._since, at=at)
-        step.add(plan, at=at)
+        plan = plan_occurrences(
+            held, found.wanted, touched=touched, since=self._since, changed=changed
+        )
+        step.add(plan, changed=changed)
         if found.of_series:
             step.expanded.append(name)
 

@@ -134,7 +134,10 @@ class Held(NamedTuple):
 
 
 class Written(NamedTuple):
-    """An occurrence to write. Field names are those of the table."""
+    """An occurrence to write. Field names are those of the table, but for the last.
+
+    It counts as *changed* when it is written, unless it has merely come into view.
+    """
 
     uid: bytes
     event_key: bytes
@@ -143,9 +146,9 @@ class Written(NamedTuple):
     end_at: int
     all_day: bool
     busy: str
-    changed_at: int
     past_start_at: int | None
     past_end_at: int | None
+    changed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +165,13 @@ def plan_occurrences(
     *,
     touched: Collection[bytes],
     since: int,
-    at: int,
+    changed: bool,
 ) -> OccurrencePlan:
     """Decide which occurrences to write so that *held* becomes *wanted*.
 
-    Occurrences of events in *touched* count as changed at *at* (epoch seconds) even when their
-    times are the same. One that moved remembers the span of where it has been. One that ends
-    before *since* is only written when it was held, because then it has just moved there.
+    Occurrences of events in *touched* are written even when their times are the same. One that
+    moved remembers the span of where it has been. One that ends before *since* is only written
+    when it was held, because then it has just moved there. *changed* is for what is written.
     """
     left = {row.uid: row for row in held}
     writes: list[Written] = []
@@ -176,9 +179,9 @@ def plan_occurrences(
         have = left.pop(want.uid, None)
         if have is None:
             if want.end_at >= since:
-                writes.append(Written(*want, at, None, None))
+                writes.append(Written(*want, None, None, changed))
         elif want.event_key in touched or _differs(have, want):
-            writes.append(Written(*want, at, *_past(have, want)))
+            writes.append(Written(*want, *_past(have, want), changed))
     removed = [uid for uid, row in left.items() if not row.deleted]
     return OccurrencePlan(writes, removed)
 

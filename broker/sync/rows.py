@@ -81,7 +81,9 @@ _CHANGE = (
 )
 _REPLACE_EVENTS = Replacing(_EVENTS, ("calendar_id", *EventRow._fields))
 _RENEW_EVENTS = Replacing(_EVENTS, ("calendar_id", *EventRow._fields[:-1]))
-_REPLACE_OCCURRENCES = Replacing(_OCCURRENCES, ("calendar_id", "deleted", *Written._fields))
+_REPLACE_OCCURRENCES = Replacing(
+    _OCCURRENCES, ("calendar_id", "deleted", *Written._fields[:-1], "changed_at")
+)
 
 
 class Rows:
@@ -165,16 +167,17 @@ class Rows:
         if keys:
             self._execute(_DELETE_EVENTS, **end_to_end(keys))
 
-    def write_occurrences(self, writes: Iterable[Written]) -> None:
-        """Insert or replace occurrences."""
+    def write_occurrences(self, writes: Iterable[Written], at: int) -> None:
+        """Insert or replace occurrences; what counts as changed was so *at* (epoch seconds)."""
         own = (self._calendar_id, False)
-        _REPLACE_OCCURRENCES.write(self._session, [own + row for row in writes])
+        rows = [own + row[:-1] + (at if row.changed else 0,) for row in writes]
+        _REPLACE_OCCURRENCES.write(self._session, rows)
 
-    def remove_occurrences(self, removed: Iterable[tuple[bytes, int]]) -> None:
-        """Leave a mark where an occurrence was, with when it was removed (epoch seconds)."""
-        for at, together in groupby(removed, itemgetter(1)):
+    def remove_occurrences(self, removed: Iterable[tuple[bytes, bool]], at: int) -> None:
+        """Leave marks where occurrences were; *at* (epoch seconds) dates what counts as changed."""
+        for counts, together in groupby(removed, itemgetter(1)):
             uids = end_to_end(uid for uid, _ in together)
-            self._execute(_REMOVE, removed_at=at, **uids)
+            self._execute(_REMOVE, removed_at=at if counts else 0, **uids)
 
     def mark_changed(self, at: int) -> None:
         """Let every occurrence that is there count as changed *at* (epoch seconds)."""

@@ -21,13 +21,13 @@ Item = TypeVar("Item")
 class Step:
     """Rows to write together.
 
-    *removed* holds uids of occurrences and when they were removed (epoch seconds). *renewed*
-    are events that say what they said, with another etag. *expanded*
-    names series whose occurrences now reach the window's end, *postponed* those that must wait.
+    *removed* holds uids of occurrences, and whether each counts as changed by it. *renewed* are
+    events that say what they said, with another etag. *expanded* names series whose occurrences
+    now reach the window's end, *postponed* those that must wait.
     """
 
     writes: list[Written] = field(default_factory=list)
-    removed: list[tuple[bytes, int]] = field(default_factory=list)
+    removed: list[tuple[bytes, bool]] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
     deletes: list[bytes] = field(default_factory=list)
     renewed: list[EventRow] = field(default_factory=list)
@@ -45,10 +45,10 @@ class Step:
         """Tell whether this is enough for one transaction."""
         return self.size >= ROWS_PER_STEP
 
-    def add(self, plan: OccurrencePlan, *, at: int) -> None:
-        """Take in what a plan says; what it removes counts as removed *at* (epoch seconds)."""
+    def add(self, plan: OccurrencePlan, *, changed: bool) -> None:
+        """Take in what a plan says; *changed* is whether what it removes counts as changed."""
         self.writes += plan.writes
-        self.removed += [(uid, at) for uid in plan.removed]
+        self.removed += [(uid, changed) for uid in plan.removed]
 
     def cut(self) -> Iterator[Step]:
         """Give this step, or several where it is too large for one transaction.

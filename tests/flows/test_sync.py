@@ -14,6 +14,7 @@ from broker.errors import LeaseLost
 from broker.models import transaction
 from broker.services import dispatch, syncing, tasks, work
 from broker.services.tasks import Kind
+from broker.sync import apply
 from sandbox.google import seed
 from tests.world import ADA, GRACE, NOW, Tokens, World
 
@@ -353,20 +354,32 @@ def test_a_removed_event_is_shown_as_deleted_when_that_is_asked_for(
     assert "Doomed" not in titles(world, ada)
 
 
-def test_who_asked_while_a_change_was_on_its_way_hears_of_it(world: World, ada: Tokens) -> None:
+@pytest.mark.parametrize("what", ["listing", "expanding"])
+def test_who_asked_while_a_change_was_on_its_way_hears_of_it(
+    world: World, ada: Tokens, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
     """An application asks for what changed since it last asked; a pass may take longer."""
     quietly(world)
     world.state.person(ADA).create_event(**timed("On its way", "2026-03-12T09:00:00+00:00"))
-    answer, asked_at = world.google.app, []
+    answer, expand, asked_at = world.google.app, apply.occurrences, []
 
-    def slowly(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        body = list(answer(environ, start_response))
-        if any(b"On its way" in part for part in body):
+    def take_time(slow: str) -> None:
+        if slow == what:
             world.clock.advance(seconds=4.5)
             asked_at.append(world.clock.now())
+
+    def listing(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        body = list(answer(environ, start_response))
+        if any(b"On its way" in part for part in body):
+            take_time("listing")
         return body
 
-    world.google.app = slowly
+    def expanding(*args: Any) -> Any:
+        take_time("expanding")
+        return expand(*args)
+
+    world.google.app = listing
+    monkeypatch.setattr(apply, "occurrences", expanding)
     later(world)
 
     (asked,) = asked_at

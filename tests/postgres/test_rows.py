@@ -38,7 +38,7 @@ def row(number: int, etag: str = "1", series: int | None = None) -> EventRow:
 
 def occurrence(number: int, start_at: int = 0, **changes: int) -> Written:
     plain = Written(
-        key(number, 12), key(number), None, start_at, start_at + 1, False, "busy", 5, None, None
+        key(number, 12), key(number), None, start_at, start_at + 1, False, "busy", None, None, True
     )
     return plain._replace(**changes)
 
@@ -50,7 +50,7 @@ def write_events(calendar_id: str, *rows: EventRow) -> None:
 
 def write_occurrences(calendar_id: str, *rows: Written) -> None:
     with transaction() as session:
-        Rows(session, calendar_id).write_occurrences(rows)
+        Rows(session, calendar_id).write_occurrences(rows, at=5)
 
 
 def held(calendar_id: str, *numbers: int) -> list[Held]:
@@ -135,8 +135,8 @@ def test_numbers_of_any_size_may_stand_beside_none(calendar_id: str) -> None:
 def test_what_was_removed_comes_back_when_it_is_written(calendar_id: str, any_world: World) -> None:
     write_occurrences(calendar_id, *map(occurrence, range(4)))
     with transaction() as session:
-        removed = [(key(1, 12), 8), (key(2, 12), 0), (key(3, 12), 8)]
-        Rows(session, calendar_id).remove_occurrences(removed)
+        removed = [(key(1, 12), True), (key(2, 12), False), (key(3, 12), True)]
+        Rows(session, calendar_id).remove_occurrences(removed, at=8)
     assert [one.deleted for one in held(calendar_id, 0, 1, 2, 3)] == [False, True, True, True]
 
     write_occurrences(calendar_id, occurrence(1))
@@ -150,7 +150,7 @@ def test_all_that_is_there_may_change_at_once(calendar_id: str, any_world: World
     write_occurrences(calendar_id, *map(occurrence, range(3)))
     with transaction() as session:
         rows = Rows(session, calendar_id)
-        rows.remove_occurrences([(key(1, 12), 8)])
+        rows.remove_occurrences([(key(1, 12), True)], at=8)
         rows.mark_changed(9)
 
     stamps = any_world.rows("SELECT changed_at FROM occurrences ORDER BY uid")
