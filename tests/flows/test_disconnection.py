@@ -513,13 +513,9 @@ def _split_into_another_mode(world: World, tokens: Tokens) -> None:
 def test_a_revocation_that_fails_is_tried_again_and_given_up_in_the_end(world: World) -> None:
     tokens = world.connected(ADA)
     world.work()
-    real, world.google.app = world.google.app, _unavailable
-    world.revoke_profile(tokens)
-    world.work()
-    assert world.count("revocations") == 1
+    leave_while_google_is_away(world, tokens)
     assert world.count("connections") == 0
 
-    world.google.app = real
     world.clock.advance(hours=1)
     world.work()
 
@@ -540,11 +536,7 @@ def test_a_late_revocation_does_not_end_the_grant_of_who_has_connected_again(wor
     """Google revokes per person and project: the new grant would die with the old one."""
     left = world.connected(ADA)
     world.work()
-    real, world.google.app = world.google.app, _unavailable
-    world.revoke_profile(left)
-    world.work()
-    assert world.count("revocations") == 1
-    world.google.app = real
+    leave_while_google_is_away(world, left)
     tokens = world.connected(ADA)
 
     world.clock.advance(hours=2)
@@ -555,6 +547,15 @@ def test_a_late_revocation_does_not_end_the_grant_of_who_has_connected_again(wor
     world.revoke_profile(tokens)
     world.work()
     assert (world.count("revocations"), world.calls("/revoke")) == (0, 1)
+
+
+def leave_while_google_is_away(world: World, tokens: Tokens) -> None:
+    """Let a person leave whose grant cannot be given back."""
+    real, world.google.app = world.google.app, _unavailable
+    world.revoke_profile(tokens)
+    world.work()
+    world.google.app = real
+    assert world.count("revocations") == 1
 
 
 def _unavailable(environ: dict[str, Any], start_response: Any) -> list[bytes]:

@@ -452,9 +452,12 @@ def test_whatever_a_server_says_an_item_is_read_or_refused(words: list[str], kin
     for type_ in ("Single", "RecurringMaster"):
         item_type = f"<t:CalendarItemType>{type_}</t:CalendarItemType>"
         try:
-            read_item(element_of(content + item_type), "AAMk1")
+            read = read_item(element_of(content + item_type), "AAMk1")
         except (ValueError, LookupError, OverflowError):
             continue
+        event = read.master if isinstance(read, Series) else read
+        assert event.remote_id == "AAMk1"
+        assert event.start is not None
 
 
 def _legal(text: str) -> str:
